@@ -1,0 +1,1 @@
+//! Who may push and play what.
