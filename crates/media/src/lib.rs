@@ -1,3 +1,8 @@
 //! What media is: values and bytes. No sockets, no files, no clock.
 
+pub mod codec;
+pub mod flv;
 pub mod frame;
+pub mod synth;
+pub mod time;
+pub mod timeline;

@@ -1,0 +1,172 @@
+//! A feed: one reader thread's own copy of a stream's ring.
+//!
+//! A shard with a thousand viewers of one stream takes that stream's lock once per wake-up, copies the few new
+//! references, and then serves every viewer without a lock, a queue or a copy.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use media::frame::{Frame, Role};
+
+use crate::cursor::Profile;
+use crate::entry::Entry;
+use crate::stream::{Headers, Phase, Stream, Wake};
+
+/// Oldest key frame that a viewer with the `rtc` profile is started at, in milliseconds of stream time. One that
+/// is older would put the viewer that far behind the moment, so it waits for the next one instead.
+const RTC_START_MS: i64 = 2_000;
+
+/// How much sound a stream without pictures gives a new viewer at once, in milliseconds: enough to fill a player's
+/// first buffer.
+const AUDIO_START_MS: i64 = 1_000;
+
+/// Where a new viewer begins.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The first frame it may be sent.
+    pub seq: u64,
+    /// What it is sent before that, already on the time of that frame.
+    pub headers: Vec<Frame>,
+}
+
+/// A mirror of one stream's ring, owned by one thread.
+#[derive(Debug)]
+pub struct Feed {
+    stream: Arc<Stream>,
+    tap: u64,
+    entries: VecDeque<Arc<Entry>>,
+    next_seq: u64,
+    newest_key: Option<u64>,
+    headers: Arc<Headers>,
+    phase: Phase,
+}
+
+impl Feed {
+    /// A feed of `stream`; `wake` is told whenever [`Feed::pull`] has something to bring.
+    pub fn new(stream: Arc<Stream>, wake: Arc<dyn Wake>) -> Feed {
+        let tap = stream.tap(wake);
+        let mut feed = Feed {
+            tap,
+            entries: VecDeque::new(),
+            next_seq: 0,
+            newest_key: None,
+            headers: Arc::default(),
+            phase: stream.phase(),
+            stream,
+        };
+        feed.pull();
+        feed
+    }
+
+    /// Brings the mirror up to date. Returns how many frames are new.
+    pub fn pull(&mut self) -> u64 {
+        let inner = self.stream.lock();
+        let ring = &inner.ring;
+        let new = ring.next_seq() - self.next_seq;
+        if ring.base() > self.next_seq {
+            self.entries.clear();
+        }
+        let from = self.next_seq.max(ring.base());
+        self.entries.extend(ring.since(from).cloned());
+        self.next_seq = ring.next_seq();
+        self.newest_key = ring.newest_key();
+        if !Arc::ptr_eq(&self.headers, &inner.headers) {
+            self.headers = inner.headers.clone();
+        }
+        self.phase = self.stream.phase();
+        let base = ring.base();
+        drop(inner);
+        while self.entries.front().is_some_and(|entry| entry.seq < base) {
+            self.entries.pop_front();
+        }
+        new
+    }
+
+    /// The stream that is mirrored.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// The stream's phase at the last pull.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The number that the next frame will have.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// The oldest frame's number, or the next one's when there is none.
+    pub fn base(&self) -> u64 {
+        self.next_seq - self.entries.len() as u64
+    }
+
+    /// The newest frame.
+    pub fn last(&self) -> Option<&Arc<Entry>> {
+        self.entries.back()
+    }
+
+    /// The newest frame that a decoder can start at.
+    pub fn newest_key(&self) -> Option<u64> {
+        self.newest_key.filter(|key| *key >= self.base())
+    }
+
+    /// What a new viewer is sent first.
+    pub fn headers(&self) -> &Arc<Headers> {
+        &self.headers
+    }
+
+    /// The frame with this number, while it is stored.
+    pub fn get(&self, seq: u64) -> Option<&Arc<Entry>> {
+        let index = seq.checked_sub(self.base())?;
+        self.entries.get(usize::try_from(index).ok()?)
+    }
+
+    /// The frames from `seq` on.
+    pub fn since(&self, seq: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let skip = usize::try_from(seq.saturating_sub(self.base())).unwrap_or(usize::MAX);
+        self.entries.iter().skip(skip)
+    }
+
+    /// Where a viewer with this profile begins now.
+    pub fn start(&self, profile: Profile) -> Start {
+        let seq = self.start_seq(profile);
+        Start { seq, headers: self.headers_at(seq) }
+    }
+
+    /// The headers with the time of frame `seq`, so that a viewer never sees time go back.
+    pub fn headers_at(&self, seq: u64) -> Vec<Frame> {
+        let at = self.get(seq).or(self.entries.back());
+        let time = at.map_or(0, |entry| entry.frame.time);
+        let all = self.headers.metadata.iter().chain(&self.headers.configs);
+        all.map(|frame| Frame { time, ..frame.clone() }).collect()
+    }
+
+    fn start_seq(&self, profile: Profile) -> u64 {
+        let Some(last) = self.entries.back() else { return self.next_seq };
+        let newest = last.frame.time;
+        if let Some(key) = self.newest_key() {
+            if profile == Profile::Rtc {
+                let age = self.get(key).map_or(i64::MAX, |entry| newest - entry.frame.time);
+                return if age <= RTC_START_MS { key } else { self.next_seq };
+            }
+            // The very first group of pictures may begin with sound: a viewer who waited for the stream misses
+            // nothing of it.
+            let no_other_key = |entry: &Arc<Entry>| entry.frame.role != Role::Key || entry.seq == key;
+            let first_group = self.base() == 0 && self.entries.iter().all(no_other_key);
+            return if first_group { 0 } else { key };
+        }
+        if self.headers.has_video {
+            return self.next_seq;
+        }
+        let recent = |entry: &&Arc<Entry>| newest - entry.frame.time <= AUDIO_START_MS;
+        self.entries.iter().find(recent).map_or(self.next_seq, |entry| entry.seq)
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.stream.untap(self.tap);
+    }
+}

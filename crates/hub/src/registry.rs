@@ -1,0 +1,152 @@
+//! The registry: which streams there are, who publishes them, and when they end.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::publisher::Publisher;
+use crate::stream::{End, Phase, Stream, Taken};
+
+/// Bounds of every stream. Times in milliseconds, sizes in bytes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a stream waits for its publisher to come back before its readers are told that it is over.
+    pub grace_ms: u64,
+    /// Longest group of pictures that is kept for new viewers.
+    pub gop_max_ms: i64,
+    /// Largest group of pictures that is kept for new viewers.
+    pub gop_max_bytes: u64,
+    /// How far back a viewer may fall and still be sent what it missed.
+    pub retain_ms: i64,
+    /// Most streams at a time, waited for ones included.
+    pub max_streams: usize,
+}
+
+/// The name of a stream: one string, unique on this server. The hub does not look into it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The stream called `name`.
+    pub fn new(name: &str) -> Name {
+        Name(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who publishes. Equal identities are the same publisher come back; the text means nothing to the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity(pub String);
+
+/// A push was refused by the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occupied {
+    /// Somebody else is publishing this stream.
+    Other,
+    /// The server has as many streams as it may.
+    Full,
+}
+
+/// All streams of this server.
+#[derive(Debug)]
+pub struct Hub {
+    options: Options,
+    streams: Mutex<HashMap<Name, Arc<Stream>>>,
+}
+
+impl Hub {
+    /// A hub without streams.
+    pub fn new(options: Options) -> Hub {
+        Hub { options, streams: Mutex::default() }
+    }
+
+    /// Takes the stream `name` for `identity`. The same identity replaces its own older push at once and keeps
+    /// every reader; another one is refused while the first is there.
+    pub fn publish(&self, name: &Name, identity: Identity, now_ms: u64) -> Result<Publisher, Occupied> {
+        loop {
+            let stream = self.entry(name)?;
+            match stream.take(identity.clone(), now_ms) {
+                Taken::Yours { id, revoked } => return Ok(Publisher::new(stream, id, revoked)),
+                Taken::Other => return Err(Occupied::Other),
+                // It left the registry together with its end, so the next look finds or makes another.
+                Taken::Over => {}
+            }
+        }
+    }
+
+    /// The stream `name` for a reader, on air or still waited for.
+    pub fn open(&self, name: &Name) -> Result<Arc<Stream>, Occupied> {
+        self.entry(name)
+    }
+
+    /// The stream `name`, if it is there.
+    pub fn find(&self, name: &Name) -> Option<Arc<Stream>> {
+        self.lock().get(name).cloned()
+    }
+
+    /// All streams that are on air or in their grace period, by name.
+    pub fn on_air(&self) -> Vec<Arc<Stream>> {
+        let mut streams: Vec<_> = self
+            .lock()
+            .values()
+            .filter(|stream| matches!(stream.phase(), Phase::Starting | Phase::OnAir | Phase::Grace))
+            .cloned()
+            .collect();
+        streams.sort_by(|a, b| a.name().cmp(b.name()));
+        streams
+    }
+
+    /// Ends a stream now: its publisher is told `end`, its readers are let go. Returns whether it was there.
+    pub fn drop_stream(&self, name: &Name, end: End) -> bool {
+        let mut streams = self.lock();
+        let Some(stream) = streams.remove(name) else { return false };
+        // Still under the registry's lock: whoever finds a stream there finds one that has not ended.
+        stream.end(end);
+        true
+    }
+
+    /// Moves time on: ends streams whose grace is over and forgets names that nobody waits for. Call it a few
+    /// times a second.
+    pub fn sweep(&self, now_ms: u64) {
+        self.lock().retain(|_, stream| {
+            // Under the registry's lock nobody can get hold of a stream that is about to be forgotten, so a push
+            // or a play that comes at this very moment finds either this stream alive or none.
+            let wanted = Arc::strong_count(stream) > 1;
+            stream.sweep(now_ms, self.options.grace_ms, wanted)
+        });
+    }
+
+    fn entry(&self, name: &Name) -> Result<Arc<Stream>, Occupied> {
+        let mut streams = self.lock();
+        if let Some(stream) = streams.get(name) {
+            return Ok(stream.clone());
+        }
+        if streams.len() >= self.options.max_streams {
+            return Err(Occupied::Full);
+        }
+        let stream = Arc::new(Stream::new(name.clone(), self.options.clone()));
+        streams.insert(name.clone(), stream.clone());
+        Ok(stream)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Stream>>> {
+        // A panic while the map was locked leaves a map that is still a map.
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+//! The ring: the newest frames of one stream, enough for a new viewer to start at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use media::frame::{Frame, Role};
+
+use crate::entry::Entry;
+use crate::registry::Options;
+
+/// The stored frames, oldest first. Their numbers are consecutive.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    next_seq: u64,
+    bytes_total: u64,
+    newest_key: Option<u64>,
+}
+
+impl Ring {
+    /// The number that the next frame will get.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// The number of the oldest stored frame, or of the next one when nothing is stored.
+    pub(crate) fn base(&self) -> u64 {
+        self.next_seq - self.entries.len() as u64
+    }
+
+    /// The newest stored frame that a decoder can start at.
+    pub(crate) fn newest_key(&self) -> Option<u64> {
+        self.newest_key
+    }
+
+    /// The stored frames from number `seq` on.
+    pub(crate) fn since(&self, seq: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let skip = usize::try_from(seq.saturating_sub(self.base())).unwrap_or(usize::MAX);
+        self.entries.iter().skip(skip)
+    }
+
+    /// The newest frame.
+    pub(crate) fn last(&self) -> Option<&Arc<Entry>> {
+        self.entries.back()
+    }
+
+    /// The oldest frame.
+    pub(crate) fn first(&self) -> Option<&Arc<Entry>> {
+        self.entries.front()
+    }
+
+    /// Stores a frame and lets go of what no viewer may start at or still be sent.
+    pub(crate) fn push(&mut self, frame: Frame, options: &Options) {
+        let entry = Arc::new(Entry::new(self.next_seq, self.bytes_total, frame));
+        self.next_seq += 1;
+        self.bytes_total += entry.frame.body.len() as u64;
+        if entry.frame.role == Role::Key {
+            self.newest_key = Some(entry.seq);
+        }
+        self.entries.push_back(entry);
+        self.trim(options);
+    }
+
+    /// A new publisher continues the stream: nobody may start in the old one's pictures any more.
+    pub(crate) fn forget_start(&mut self) {
+        self.newest_key = None;
+    }
+
+    fn trim(&mut self, options: &Options) {
+        let Some(last) = self.entries.back() else { return };
+        let now = last.frame.time;
+        while let Some(front) = self.entries.front() {
+            let age = now.saturating_sub(front.frame.time);
+            let needed_by_new = self.newest_key.is_some_and(|key| front.seq >= key);
+            let needed_by_slow = age <= options.retain_ms;
+            let over_bytes = self.bytes_total - front.bytes_before > options.gop_max_bytes;
+            let over_time = age > options.gop_max_ms.max(options.retain_ms);
+            if !over_bytes && !over_time && (needed_by_new || needed_by_slow) {
+                break;
+            }
+            if self.newest_key == Some(front.seq) {
+                // A group of pictures that outgrew its bound cannot be started in any more: without its key frame
+                // the rest is noise to a decoder.
+                self.newest_key = None;
+            }
+            self.entries.pop_front();
+        }
+    }
+}
