@@ -1,2 +1,5 @@
 //! `weir`: the command line.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    weir::cmd::main()
+}

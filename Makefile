@@ -1,0 +1,57 @@
+# The few commands there are. `make run` and `make test` install what they need; README.md says what they do.
+
+CARGO ?= cargo
+
+.PHONY: run web test check interop fuzz bench dist clean
+
+## Serve with no configuration: builds the page and the server, then shows where to push and what to open.
+run: web
+	$(CARGO) run --release --locked --bin weir -- serve $(ARGS)
+
+## The H5 page, which is built into the binary.
+web: web/dist/index.html
+
+web/dist/index.html: $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	tools/need build
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run build
+	@touch $@
+
+## Everything that must hold, against real clients. Installs Debian, npm and PyPI packages for it.
+test: web
+	tools/need test
+	cd web && npm test
+	$(CARGO) test --workspace --locked
+	tests/browser/run
+	tools/fuzz 30
+
+## Formatting, lints, documentation, licences and the layers of ARCHITECTURE.md.
+check: web
+	tools/need build
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+	cd web && npm run check
+	tools/licences
+	tools/layers
+
+## The heavy clients: OBS and VLC without a screen.
+interop: web
+	tools/need interop
+	tests/interop/run
+
+## Fuzz every parser; SECONDS=600 make fuzz for more than the half minute that `make test` gives each.
+fuzz:
+	tools/need test
+	tools/fuzz $(or $(SECONDS),30)
+
+## What fan-out costs on this machine, per delivered byte.
+bench:
+	$(CARGO) run --release --locked -p testkit --bin fanout-cost
+
+## The binary that is shipped.
+dist: web
+	$(CARGO) build --profile dist --locked --bin weir
+
+clean:
+	$(CARGO) clean
+	rm -rf web/dist web/node_modules tests/.venv tests/browser/node_modules

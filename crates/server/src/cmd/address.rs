@@ -1,0 +1,255 @@
+//! The addresses of streams, signed as their domain wants it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use anyhow::Context as _;
+use control::sign::SignTarget;
+use control::{Authority, Role, name};
+
+use super::told::told;
+use crate::config::Config;
+
+/// Addresses on other networks. The route to one of them tells which address of this machine others can reach;
+/// connecting a datagram socket looks the route up and sends nothing. The last three serve a network without a way out.
+const ELSEWHERE: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1)),
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
+    IpAddr::V4(Ipv4Addr::new(172, 16, 0, 1)),
+];
+
+/// Bytes of randomness in an address, for the schemes that have room for them.
+const NONCE_BYTES: usize = 16;
+
+/// Where a server can be reached.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ends {
+    /// The host in addresses, if one was set.
+    pub(super) host: Option<String>,
+    /// HTTP.
+    pub(super) http: Option<SocketAddr>,
+    /// HTTPS.
+    pub(super) https: Option<SocketAddr>,
+    /// RTMP.
+    pub(super) rtmp: Option<SocketAddr>,
+    /// RTMPS.
+    pub(super) rtmps: Option<SocketAddr>,
+}
+
+/// An app and a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Path {
+    /// All but the last part.
+    pub(super) app: String,
+    /// The last part.
+    pub(super) stream: String,
+}
+
+/// Makes addresses.
+#[derive(Debug, Clone)]
+pub(super) struct Maker<'a> {
+    /// Whose rules sign.
+    pub(super) authority: &'a Authority,
+    /// Where the server is.
+    pub(super) ends: &'a Ends,
+    /// Prefer RTMPS, HTTPS and WSS.
+    pub(super) secure: bool,
+    /// When the addresses end, in seconds since 1970.
+    pub(super) expires: i64,
+    /// Something that nobody can guess.
+    pub(super) nonce: String,
+}
+
+/// Where to push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Push {
+    /// All of it.
+    pub(super) url: String,
+    /// What OBS calls the server.
+    pub(super) server: String,
+    /// What OBS calls the stream key.
+    pub(super) stream_key: String,
+    /// Whether it is signed, and so has an end.
+    pub(super) signed: bool,
+}
+
+/// Where to play; what does not listen has no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Play {
+    /// RTMP or RTMPS.
+    pub(super) rtmp: Option<String>,
+    /// FLV over HTTP or HTTPS.
+    pub(super) flv: Option<String>,
+    /// FLV over WebSocket.
+    pub(super) ws_flv: Option<String>,
+    /// The page.
+    pub(super) page: Option<String>,
+    /// Whether they are signed, and so have an end.
+    pub(super) signed: bool,
+}
+
+impl Ends {
+    /// Where a server with this configuration will be.
+    pub(super) fn of(config: &Config) -> Ends {
+        let at = |address: &str| address.parse().ok();
+        Ends {
+            host: host(config),
+            http: at(&config.http.listen),
+            https: at(&config.http.tls_listen),
+            rtmp: at(&config.rtmp.listen),
+            rtmps: at(&config.rtmp.tls_listen),
+        }
+    }
+
+    /// The same seen from this machine, if it listens here.
+    pub(super) fn seen_here(&self) -> Option<Ends> {
+        let http = self.http?;
+        let here = match http.ip() {
+            ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip if ip.is_loopback() => ip,
+            _ => return None,
+        };
+        Some(Ends { host: Some(here.to_string()), ..self.clone() })
+    }
+
+    /// The host in the address of a listener.
+    fn host_of(&self, listener: SocketAddr) -> String {
+        match &self.host {
+            Some(host) => host.clone(),
+            None if listener.ip().is_unspecified() => outward().to_string(),
+            None => listener.ip().to_canonical().to_string(),
+        }
+    }
+
+    fn rtmp(&self, secure: bool) -> Option<(&'static str, SocketAddr)> {
+        choose(secure, self.rtmp.map(|at| ("rtmp", at)), self.rtmps.map(|at| ("rtmps", at)))
+    }
+
+    fn http(&self, secure: bool) -> Option<(&'static str, SocketAddr)> {
+        choose(secure, self.http.map(|at| ("http", at)), self.https.map(|at| ("https", at)))
+    }
+}
+
+/// The host that was set, if one was.
+pub(super) fn host(config: &Config) -> Option<String> {
+    Some(config.server.public_host.clone()).filter(|host| !host.is_empty())
+}
+
+/// What the preference says, or the other when only that is there.
+fn choose<T>(secure: bool, plain: Option<T>, tls: Option<T>) -> Option<T> {
+    if secure { tls.or(plain) } else { plain.or(tls) }
+}
+
+impl std::str::FromStr for Path {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Path> {
+        let (app, stream) = text.rsplit_once('/').ok_or_else(|| {
+            told(
+                format!("{text:?} must be APP/STREAM, such as live/room1"),
+                format!("{text:?} 应为 应用名/流名，如 live/room1"),
+            )
+        })?;
+        name::check(app, stream).map_err(|bad| {
+            told(
+                format!("{text:?} cannot be APP/STREAM: {bad}. An example: live/room1"),
+                format!("{text:?} 不能用作 应用名/流名：{}。例如 live/room1", bad.message_zh()),
+            )
+        })?;
+        Ok(Path { app: app.to_owned(), stream: stream.to_owned() })
+    }
+}
+
+impl Maker<'_> {
+    /// Where to push a stream.
+    pub(super) fn push(&self, path: &Path) -> anyhow::Result<Push> {
+        let (scheme, at) = self.ends.rtmp(self.secure).ok_or_else(|| {
+            told(
+                "RTMP does not listen, so nothing can be pushed: set rtmp.listen",
+                "没有监听 RTMP，无法推流：请设置 rtmp.listen",
+            )
+        })?;
+        let host = self.ends.host_of(at);
+        let query = self.query(Role::Push, &host, path, "")?;
+        let server = format!("{}/{}", base(scheme, &host, at.port()), path.app);
+        let stream_key = format!("{}{query}", path.stream);
+        Ok(Push { url: format!("{server}/{stream_key}"), server, stream_key, signed: !query.is_empty() })
+    }
+
+    /// Where to play a stream.
+    pub(super) fn play(&self, path: &Path) -> anyhow::Result<Play> {
+        let mut play = Play { rtmp: None, flv: None, ws_flv: None, page: None, signed: false };
+        let Path { app, stream } = path;
+        if let Some((scheme, at)) = self.ends.rtmp(self.secure) {
+            let host = self.ends.host_of(at);
+            let query = self.query(Role::Play, &host, path, "")?;
+            play.signed |= !query.is_empty();
+            play.rtmp = Some(format!("{}/{app}/{stream}{query}", base(scheme, &host, at.port())));
+        }
+        if let Some((scheme, at)) = self.ends.http(self.secure) {
+            let host = self.ends.host_of(at);
+            let query = self.query(Role::Play, &host, path, ".flv")?;
+            play.signed |= !query.is_empty();
+            let socket_scheme = if scheme == "https" { "wss" } else { "ws" };
+            let (http, ws) = (base(scheme, &host, at.port()), base(socket_scheme, &host, at.port()));
+            play.flv = Some(format!("{http}/{app}/{stream}.flv{query}"));
+            play.ws_flv = Some(format!("{ws}/{app}/{stream}.flv{query}"));
+            // The page plays FLV, so what it is given is the signature of that.
+            play.page = Some(format!("{http}/play/{app}/{stream}{query}"));
+        }
+        Ok(play)
+    }
+
+    /// The query of an address with its `?`, or nothing on an open domain.
+    fn query(&self, role: Role, host: &str, path: &Path, suffix: &str) -> anyhow::Result<String> {
+        let domain = self.authority.domain(role, host).map_err(|refusal| {
+            told(
+                format!("{}. Choose another with --host", refusal.message_en()),
+                format!("{}。可用 --host 换一个", refusal.message_zh()),
+            )
+        })?;
+        let Path { app, stream } = path;
+        let full = format!("/{app}/{stream}{suffix}");
+        let target = SignTarget { app, stream, path: &full };
+        let signed = domain.sign(&target, self.expires, &self.nonce).ok_or_else(|| {
+            told(
+                "this domain cannot sign an address that ends then: shorten --expires, or see its validity_seconds",
+                "这个域名签不出到那时为止的地址：请缩短 --expires，或检查 validity_seconds",
+            )
+        })?;
+        Ok(if signed.is_empty() { signed } else { format!("?{signed}") })
+    }
+}
+
+/// Random letters and digits.
+pub(super) fn nonce() -> anyhow::Result<String> {
+    let mut bytes = [0; NONCE_BYTES];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The address of this machine that others can reach, or the loopback address when there is none.
+fn outward() -> IpAddr {
+    let from = |to: IpAddr| {
+        let any: IpAddr =
+            if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0)).ok()?;
+        socket.connect((to, 9)).ok()?;
+        let ip = socket.local_addr().ok()?.ip();
+        (!ip.is_unspecified() && !ip.is_loopback()).then_some(ip)
+    };
+    ELSEWHERE.into_iter().find_map(from).unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
+
+/// `http://host:port`, without the port that a browser would leave out.
+fn base(scheme: &str, host: &str, port: u16) -> String {
+    let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() };
+    match (scheme, port) {
+        ("http" | "ws", 80) | ("https" | "wss", 443) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

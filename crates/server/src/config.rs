@@ -1,0 +1,283 @@
+//! The configuration: what can be set, and how it is put together from its four sources.
+//!
+//! `config/default.toml` is built in and is the only place where a default stands; its keys and the types of their
+//! values are also what a file, the environment and the flags are checked against. The types below give each key a
+//! place in the program. Precedence: defaults, file, environment (`WEIR__SECTION__KEY`), flags.
+
+mod check;
+mod domains;
+mod forbid;
+mod layer;
+mod problem;
+mod show;
+mod suggest;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use layer::{Layers, Origin};
+pub use problem::{Problem, Problems};
+
+use crate::secrets::Secret;
+
+/// The defaults, which are also the manual.
+pub const DEFAULT: &str = include_str!("config/default.toml");
+
+/// Everything that can be set. `config/default.toml` says what each key means.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How the server is called.
+    pub server: Server,
+    /// HTTP and HTTPS.
+    pub http: Http,
+    /// RTMP and RTMPS.
+    pub rtmp: Rtmp,
+    /// The certificate of both.
+    pub tls: Tls,
+    /// Streams.
+    pub hub: Hub,
+    /// Writing to viewers.
+    pub fanout: Fanout,
+    /// Counts.
+    pub limits: Limits,
+    /// The stream that is always on air.
+    pub demo: Demo,
+    /// Who may push where no domain says otherwise.
+    pub push: Rules,
+    /// Who may play where no domain says otherwise.
+    pub play: Rules,
+    /// Host names with rules of their own.
+    pub domain: Vec<Domain>,
+    /// Streams that nobody may push or play.
+    pub forbid: Vec<Forbid>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Server {
+    pub public_host: String,
+    pub address_validity_seconds: u32,
+    pub strict_hosts: bool,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Http {
+    pub listen: String,
+    pub tls_listen: String,
+    pub cors_origins: Vec<String>,
+    pub header_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
+    pub max_header_bytes: usize,
+}
+
+/// `[rtmp]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Rtmp {
+    pub listen: String,
+    pub tls_listen: String,
+    pub handshake_timeout_seconds: u64,
+    pub publish_timeout_seconds: u64,
+    pub idle_publisher_seconds: u64,
+    pub ping_interval_seconds: u64,
+    pub max_message_bytes: usize,
+    pub max_chunk_streams: usize,
+    pub max_partial_bytes: usize,
+    pub max_inbound_chunk_bytes: u32,
+    pub chunk_size_out: u32,
+    pub window_ack_bytes: u32,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Tls {
+    pub cert_file: String,
+    pub key_file: String,
+}
+
+/// `[hub]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Hub {
+    pub grace_seconds: u64,
+    pub gop_max_ms: u64,
+    pub gop_max_bytes: u64,
+}
+
+/// `[fanout]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Fanout {
+    pub max_lag_ms: u64,
+    pub max_lag_bytes: u64,
+    pub max_jumps: u32,
+    pub forgive_jumps_seconds: u64,
+    pub stall_timeout_seconds: u64,
+    pub shards: usize,
+    pub merge_from_load_percent: f64,
+    pub merge_full_load_percent: f64,
+    pub merge_window_max_ms: u64,
+    pub rtc_window_max_ms: u64,
+    pub not_sent_low_water_bytes: u32,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Limits {
+    pub max_streams: usize,
+    pub max_connections: usize,
+    pub connections_per_ip: usize,
+}
+
+/// `[demo]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Demo {
+    pub enabled: bool,
+    pub app: String,
+    pub stream: String,
+    pub title: String,
+}
+
+/// `[push]`, `[play]`, and most of a `[[domain]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Rules {
+    pub scheme: Scheme,
+    pub key: Secret,
+    pub backup_key: Secret,
+    pub access_key: String,
+    pub validity_seconds: u32,
+    pub allow_ips: Vec<String>,
+    pub deny_ips: Vec<String>,
+    pub referrers: Vec<String>,
+    pub referrers_allow_empty: bool,
+}
+
+/// `[[domain]]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Domain {
+    /// The host name.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Its rules.
+    #[serde(flatten)]
+    pub rules: Rules,
+}
+
+/// `[[forbid]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forbid {
+    /// All of the stream's name but its last part.
+    pub app: String,
+    /// The last part.
+    pub stream: String,
+    /// Until when, as it was written; empty for ever.
+    pub until: String,
+    /// What whoever pushes it is told.
+    pub reason: String,
+}
+
+/// What a domain is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Pushing.
+    Push,
+    /// Playing.
+    Play,
+}
+
+/// How addresses are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// Tencent's `txSecret` and `txTime`.
+    Tencent,
+    /// Aliyun's `auth_key`, type A.
+    Aliyun,
+    /// Qiniu's `e` and `token`.
+    Qiniu,
+    /// Huawei's type A, which is Aliyun's.
+    HuaweiA,
+    /// Huawei's type B, which is Tencent's.
+    HuaweiB,
+    /// Huawei's `hwSecret` and `hwTime`.
+    HuaweiD,
+    /// Not at all.
+    Open,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The environment; everything that does not begin with `WEIR__` is passed over.
+    pub env: Vec<(String, String)>,
+    /// What flags say.
+    pub flags: Vec<FlagValue>,
+}
+
+/// A key that a flag sets.
+#[derive(Debug, Clone)]
+pub struct FlagValue {
+    /// The key, such as `http.listen`.
+    pub key: &'static str,
+    /// The flag, such as `--http`.
+    pub flag: &'static str,
+    /// What was given.
+    pub value: String,
+}
+
+impl Config {
+    /// What holds when nothing is set.
+    pub fn defaults() -> Config {
+        Layers::defaults().config().expect("the defaults are good; a test sees to it")
+    }
+
+    /// A configuration in which a file holds `text` and nothing else is set.
+    pub fn from_toml(text: &str) -> Result<Config, Problems> {
+        let mut layers = Layers::defaults();
+        layers.add_file(Path::new("weir.toml"), text);
+        layers.config()
+    }
+}
+
+impl Sources {
+    /// Puts the sources together. The layers say where each value came from, and are there even when the values are
+    /// not good.
+    pub fn layers(&self) -> Layers {
+        let mut layers = Layers::defaults();
+        if let Some(path) = &self.file {
+            match std::fs::read_to_string(path) {
+                Ok(text) => layers.add_file(path, &text),
+                Err(error) => layers.add_unreadable(path, &error),
+            }
+        }
+        layers.add_env(&self.env);
+        layers.add_flags(&self.flags);
+        layers
+    }
+}
+
+#[cfg(test)]
+mod tests;

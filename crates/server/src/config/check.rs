@@ -1,0 +1,340 @@
+//! What values may be: bounds of single keys, and what keys must be to one another.
+
+use std::net::{IpAddr, SocketAddr};
+
+use control::address::Network;
+use control::name;
+use control::referrer::Site;
+
+use super::problem::{Fault, Problem};
+use super::{Config, Forbid, Layers, Role, Rules, Scheme};
+
+/// The least and the most of every number that can be set. `default.toml` tells them in words.
+const RANGES: &[(&str, i64, i64)] = &[
+    ("server.address_validity_seconds", 60, 315_360_000),
+    ("http.header_timeout_seconds", 1, 300),
+    ("http.idle_timeout_seconds", 1, 3_600),
+    ("http.max_header_bytes", 1_024, 1_048_576),
+    ("rtmp.handshake_timeout_seconds", 1, 300),
+    ("rtmp.publish_timeout_seconds", 1, 300),
+    ("rtmp.idle_publisher_seconds", 5, 3_600),
+    ("rtmp.ping_interval_seconds", 5, 3_600),
+    ("rtmp.max_message_bytes", 65_536, 16_777_215),
+    ("rtmp.max_chunk_streams", 8, 65_599),
+    ("rtmp.max_partial_bytes", 65_536, 268_435_456),
+    ("rtmp.max_inbound_chunk_bytes", 65_536, 2_147_483_647),
+    ("rtmp.chunk_size_out", 128, 16_777_215),
+    ("rtmp.window_ack_bytes", 65_536, 2_147_483_647),
+    ("hub.grace_seconds", 0, 300),
+    ("hub.gop_max_ms", 500, 60_000),
+    ("hub.gop_max_bytes", 262_144, 1_073_741_824),
+    ("fanout.max_lag_ms", 200, 60_000),
+    ("fanout.max_lag_bytes", 262_144, 1_073_741_824),
+    ("fanout.max_jumps", 1, 1_000_000),
+    ("fanout.forgive_jumps_seconds", 1, 86_400),
+    ("fanout.stall_timeout_seconds", 1, 3_600),
+    ("fanout.shards", 0, 1_024),
+    ("fanout.merge_from_load_percent", 0, 100),
+    ("fanout.merge_full_load_percent", 1, 100),
+    ("fanout.merge_window_max_ms", 0, 1_000),
+    ("fanout.rtc_window_max_ms", 0, 1_000),
+    ("fanout.not_sent_low_water_bytes", 0, 16_777_216),
+    ("limits.max_streams", 1, 1_000_000),
+    ("limits.max_connections", 0, 10_000_000),
+    ("limits.connections_per_ip", 0, 1_000_000),
+    ("push.validity_seconds", 0, 315_360_000),
+    ("play.validity_seconds", 0, 315_360_000),
+];
+
+const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
+const ROLES: &[&str] = &["push", "play"];
+
+/// Longest text on the demo's picture, in bytes.
+const TITLE_MAX: usize = 64;
+
+/// Checks each value by itself.
+pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
+    for item in &layers.items {
+        let fault = if let Some(number) = item.value.number() {
+            // A number without a range can be anything; a test sees to it that there is none.
+            let (min, max) = range(&item.key).unwrap_or((i64::MIN, i64::MAX));
+            let good = (min as f64..=max as f64).contains(&number);
+            (!good).then(|| Fault::OutOfRange { key: item.key.clone(), min, max })
+        } else {
+            let choices = match item.key.rsplit('.').next() {
+                Some("scheme") => SCHEMES,
+                Some("role") => ROLES,
+                _ => continue,
+            };
+            let text = match &item.value {
+                super::value::Value::Text(text) => text.as_str(),
+                _ => "",
+            };
+            // An empty role has been reported as missing.
+            let good = choices.contains(&text) || (text.is_empty() && !problems.is_empty());
+            (!good).then(|| Fault::NotOneOf { key: item.key.clone(), choices })
+        };
+        problems.extend(fault.map(|fault| Problem { place: item.origin.place(), fault }));
+    }
+}
+
+/// Checks what only the meaning of a key tells.
+pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem>) {
+    let mut found = Found { layers, problems };
+    for (key, address) in [
+        ("http.listen", &config.http.listen),
+        ("http.tls_listen", &config.http.tls_listen),
+        ("rtmp.listen", &config.rtmp.listen),
+        ("rtmp.tls_listen", &config.rtmp.tls_listen),
+    ] {
+        if !address.is_empty() && address.parse::<SocketAddr>().is_err() {
+            found.rule(
+                key,
+                format!("`{key}` must be an address with a port, such as [::]:8080 or 127.0.0.1:8080"),
+                format!("`{key}` 应是带端口的地址，如 [::]:8080 或 127.0.0.1:8080"),
+            );
+        }
+    }
+    if config.http.listen.is_empty()
+        && config.http.tls_listen.is_empty()
+        && config.rtmp.listen.is_empty()
+        && config.rtmp.tls_listen.is_empty()
+    {
+        found.rule(
+            "http.listen",
+            "nothing would listen: set `http.listen` or `rtmp.listen`",
+            "没有任何监听地址：请设置 `http.listen` 或 `rtmp.listen`",
+        );
+    }
+    tls(config, &mut found);
+    if !config.server.public_host.is_empty() && !is_host(&config.server.public_host) {
+        found.rule(
+            "server.public_host",
+            "`server.public_host` must be a host name or an IP address, without a port",
+            "`server.public_host` 应是主机名或 IP，不带端口",
+        );
+    }
+    for origin in &config.http.cors_origins {
+        if origin != "*" && !is_origin(origin) {
+            found.rule(
+                "http.cors_origins",
+                "`http.cors_origins` takes \"*\" or origins such as \"https://www.example.com\", without a path",
+                "`http.cors_origins` 应是 \"*\" 或 \"https://www.example.com\" 这样的来源，不带路径",
+            );
+        }
+    }
+    if config.fanout.merge_from_load_percent >= config.fanout.merge_full_load_percent {
+        found.rule(
+            "fanout.merge_from_load_percent",
+            "`fanout.merge_from_load_percent` must be below `fanout.merge_full_load_percent`",
+            "`fanout.merge_from_load_percent` 应小于 `fanout.merge_full_load_percent`",
+        );
+    }
+    if config.rtmp.max_message_bytes > config.rtmp.max_partial_bytes {
+        found.rule(
+            "rtmp.max_partial_bytes",
+            "`rtmp.max_partial_bytes` must be at least `rtmp.max_message_bytes`",
+            "`rtmp.max_partial_bytes` 应不小于 `rtmp.max_message_bytes`",
+        );
+    }
+    demo(config, &mut found);
+    rules_of("push", Role::Push, &config.push, &mut found);
+    rules_of("play", Role::Play, &config.play, &mut found);
+    for (number, domain) in config.domain.iter().enumerate() {
+        let section = format!("domain[{number}]");
+        let key = format!("{section}.name");
+        if !is_host(&domain.name) {
+            found.rule(
+                &key,
+                format!("`{key}` must be a host name, without a port"),
+                format!("`{key}` 应是主机名，不带端口"),
+            );
+        }
+        let twice = config.domain.iter().take(number);
+        if twice
+            .clone()
+            .any(|other| other.role == domain.role && other.name.eq_ignore_ascii_case(&domain.name))
+        {
+            found.rule(
+                &key,
+                format!("`{key}`: this host name has a section for the same role already"),
+                format!("`{key}`：同一用途的这个域名已经写过"),
+            );
+        }
+        rules_of(&section, domain.role, &domain.rules, &mut found);
+    }
+    forbids(&config.forbid, &mut found);
+}
+
+fn range(key: &str) -> Option<(i64, i64)> {
+    let known = |key: &str| RANGES.iter().find(|(name, ..)| *name == key).map(|(_, min, max)| (*min, *max));
+    match key.split_once("].") {
+        Some((_, leaf)) => known(&format!("push.{leaf}")),
+        None => known(key),
+    }
+}
+
+fn tls(config: &Config, found: &mut Found<'_>) {
+    if config.tls.cert_file.is_empty() != config.tls.key_file.is_empty() {
+        let set = if config.tls.cert_file.is_empty() { "tls.key_file" } else { "tls.cert_file" };
+        found.rule(
+            set,
+            "`tls.cert_file` and `tls.key_file` go together: set both or none",
+            "`tls.cert_file` 和 `tls.key_file` 要么都设，要么都不设",
+        );
+    }
+    for (key, address) in
+        [("http.tls_listen", &config.http.tls_listen), ("rtmp.tls_listen", &config.rtmp.tls_listen)]
+    {
+        if !address.is_empty() && config.tls.cert_file.is_empty() {
+            found.rule(
+                key,
+                format!("`{key}` needs a certificate: set `tls.cert_file` and `tls.key_file`"),
+                format!("`{key}` 需要证书：请设置 `tls.cert_file` 和 `tls.key_file`"),
+            );
+        }
+    }
+}
+
+fn demo(config: &Config, found: &mut Found<'_>) {
+    let demo = &config.demo;
+    if let Err(bad) = name::check(&demo.app, &demo.stream) {
+        found.rule(
+            "demo.stream",
+            format!("no stream can be called `demo.app`/`demo.stream`: {bad}"),
+            format!("`demo.app`/`demo.stream` 不能用作流名：{}", bad.message_zh()),
+        );
+    }
+    if !demo.title.is_ascii() || demo.title.len() > TITLE_MAX {
+        found.rule(
+            "demo.title",
+            format!("`demo.title` takes at most {TITLE_MAX} ASCII characters"),
+            format!("`demo.title` 最多 {TITLE_MAX} 个 ASCII 字符"),
+        );
+    }
+}
+
+fn rules_of(section: &str, role: Role, rules: &Rules, found: &mut Found<'_>) {
+    if rules.scheme == Scheme::Qiniu && rules.access_key.is_empty() {
+        found.rule(
+            &format!("{section}.scheme"),
+            format!("`{section}.scheme` = qiniu needs `{section}.access_key`"),
+            format!("`{section}.scheme` = qiniu 需要 `{section}.access_key`"),
+        );
+    }
+    for (leaf, nets) in [("allow_ips", &rules.allow_ips), ("deny_ips", &rules.deny_ips)] {
+        if !nets.iter().all(|net| net.parse::<Network>().is_ok()) {
+            let key = format!("{section}.{leaf}");
+            found.rule(
+                &key,
+                format!("`{key}` takes IP addresses and networks, such as 192.0.2.7 or 10.0.0.0/8 (no bits after the /8)"),
+                format!("`{key}` 应是 IP 或网段，如 192.0.2.7 或 10.0.0.0/8（/8 之后的位须为 0）"),
+            );
+        }
+    }
+    let key = format!("{section}.referrers");
+    if role == Role::Push && !rules.referrers.is_empty() {
+        found.rule(
+            &key,
+            format!("`{key}` means nothing for pushing: encoders send no Referer"),
+            format!("`{key}` 对推流没有意义：编码器不发送 Referer"),
+        );
+    }
+    if !rules.referrers.iter().all(|site| site.parse::<Site>().is_ok()) {
+        found.rule(
+            &key,
+            format!("`{key}` takes sites, such as example.com, *.example.com or servicewechat.com/APPID"),
+            format!("`{key}` 应是站点，如 example.com、*.example.com、servicewechat.com/APPID"),
+        );
+    }
+}
+
+fn forbids(forbids: &[Forbid], found: &mut Found<'_>) {
+    for (number, forbid) in forbids.iter().enumerate() {
+        let key = format!("forbid[{number}].stream");
+        if let Err(bad) = name::check(&forbid.app, &forbid.stream) {
+            found.rule(
+                &key,
+                format!("no stream can be called `forbid[{number}].app`/`.stream`: {bad}"),
+                format!("`forbid[{number}].app`/`.stream` 不能是流名：{}", bad.message_zh()),
+            );
+        }
+        let mut earlier = forbids.iter().take(number);
+        if earlier.any(|other| (&other.app, &other.stream) == (&forbid.app, &forbid.stream)) {
+            found.rule(
+                &key,
+                format!("`{key}`: this stream has a section already"),
+                format!("`{key}`：这路流已经写过"),
+            );
+        }
+        let key = format!("forbid[{number}].until");
+        if forbid.until_unix().is_none() {
+            let (en, zh) = (super::value::Kind::Moment.en(), super::value::Kind::Moment.zh());
+            found.rule(&key, format!("`{key}` must be {en}"), format!("`{key}` 应是{zh}"));
+        }
+    }
+}
+
+struct Found<'a> {
+    layers: &'a Layers,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Found<'_> {
+    fn rule(&mut self, key: &str, en: impl Into<String>, zh: impl Into<String>) {
+        let fault = Fault::Rule { en: en.into(), zh: zh.into() };
+        self.problems.push(Problem { place: self.layers.place(key), fault });
+    }
+}
+
+/// A host name or an IP address (without the brackets of an URL).
+fn is_host(host: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    host.parse::<IpAddr>().is_ok() || ((1..=253).contains(&host.len()) && host.bytes().all(good))
+}
+
+fn is_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    host.is_some_and(|host| match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => is_host(name),
+        _ => is_host(host),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_a_range_and_the_manual_tells_it() {
+        let layers = Layers::defaults();
+        for item in layers.items.iter().filter(|item| item.value.number().is_some()) {
+            let (min, max) = range(&item.key).unwrap_or_else(|| panic!("{} has no range", item.key));
+            let (section, leaf) = item.key.split_once('.').unwrap();
+            let section = if section == "play" { "push" } else { section };
+            let manual = super::super::DEFAULT.split(&format!("\n[{section}]\n")).nth(1).unwrap();
+            let about = manual.split(&format!("\n{leaf} = ")).next().unwrap();
+            let about = about.rsplit(" = ").next().unwrap();
+            assert!(
+                about.contains(&format!("{min} to {max}")),
+                "{}: the manual does not say {min} to {max}",
+                item.key
+            );
+        }
+        for (key, ..) in RANGES {
+            assert!(layers.items.iter().any(|item| item.key == *key), "{key} is not a key");
+        }
+    }
+
+    #[test]
+    fn hosts_and_origins_are_told_from_other_texts() {
+        for good in ["example.com", "192.0.2.7", "::1", "a_b-c"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in ["", "a:80", "http://a", "a/b", "主机", &"a".repeat(254)] {
+            assert!(!is_host(bad), "{bad}");
+        }
+        assert!(is_origin("https://www.example.com:8443") && is_origin("http://a"));
+        assert!(!is_origin("www.example.com") && !is_origin("https://a/b"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The handle by which the rest of the server gives viewers to the shards.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use hub::{Lag, Profile, Stream};
+use mio::{Poll, Waker};
+use tracing::error;
+
+use super::shard::{self, WAKE};
+use super::window::Law;
+use super::{Egress, Socket};
+use crate::clock::Clock;
+use crate::net::Permit;
+
+/// How the shards treat their viewers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Threads that write to viewers; each has its own share of them.
+    pub shards: usize,
+    /// When to merge frames into one write.
+    pub law: Law,
+    /// How far behind a viewer may be.
+    pub lag: Lag,
+    /// A viewer whose socket takes nothing for so long is let go, in milliseconds.
+    pub stall_ms: u64,
+}
+
+/// A viewer that has been let in and has been told so, on its way to a shard.
+pub struct Arrival {
+    /// Its connection.
+    pub socket: Socket,
+    /// Bytes that it is still to be sent before anything else.
+    pub owed: Vec<Bytes>,
+    /// What it watches.
+    pub stream: Arc<Stream>,
+    /// How it trades delay for smoothness.
+    pub profile: Profile,
+    /// Its wire format.
+    pub egress: Box<dyn Egress>,
+    /// Its seat in the count of connections.
+    pub permit: Permit,
+    /// For the log: who it is.
+    pub label: String,
+}
+
+/// What a viewer keeps until it leaves: its count, its name in the log.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub(super) _permit: Permit,
+    pub(super) label: String,
+}
+
+/// What others ask of a shard.
+pub(super) enum Order {
+    /// Takes a viewer over.
+    Arrive(Box<Arrival>),
+    /// Says goodbye to every viewer, and ends.
+    Stop,
+}
+
+/// The side of a shard that other threads may touch.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    orders: Mutex<Vec<Order>>,
+    dirty: Mutex<Vec<usize>>,
+    /// Set while a wake-up is on its way, so that a burst of frames costs one system call.
+    signalled: AtomicBool,
+    waker: Waker,
+    pub(super) viewers: AtomicUsize,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Order::Arrive(_) => "Arrive",
+            Order::Stop => "Stop",
+        })
+    }
+}
+
+impl Inbox {
+    pub(super) fn order(&self, order: Order) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        self.signal();
+    }
+
+    /// The stream in this seat has news.
+    pub(super) fn mark(&self, seat: usize) {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).push(seat);
+        self.signal();
+    }
+
+    pub(super) fn take_orders(&self) -> Vec<Order> {
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Swaps the list of seats with news for an empty one that has kept its room.
+    pub(super) fn swap_dirty(&self, with: &mut Vec<usize>) {
+        with.clear();
+        std::mem::swap(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner), with);
+    }
+
+    /// From here on a new wake-up is needed for what comes. Call it before looking at the lists.
+    pub(super) fn rearm(&self) {
+        self.signalled.store(false, Ordering::SeqCst);
+    }
+
+    fn signal(&self) {
+        if !self.signalled.swap(true, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            error!(%error, "a fan-out thread cannot be woken");
+        }
+    }
+}
+
+/// All shards. Dropping it without [`Fanout::stop`] leaves the threads to the end of the process.
+#[derive(Debug)]
+pub struct Fanout {
+    inboxes: Vec<Arc<Inbox>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Fanout {
+    /// Starts the shards.
+    pub fn start(settings: &Settings, clock: &Clock) -> io::Result<Fanout> {
+        let mut inboxes = Vec::new();
+        let mut threads = Vec::new();
+        for number in 0..settings.shards.max(1) {
+            let poll = Poll::new()?;
+            let inbox = Arc::new(Inbox {
+                orders: Mutex::default(),
+                dirty: Mutex::default(),
+                signalled: AtomicBool::new(false),
+                waker: Waker::new(poll.registry(), WAKE)?,
+                viewers: AtomicUsize::new(0),
+            });
+            let (settings, clock, theirs) = (settings.clone(), clock.clone(), inbox.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("fanout-{number}"))
+                .spawn(move || shard::run(poll, theirs, settings, clock))?;
+            inboxes.push(inbox);
+            threads.push(thread);
+        }
+        Ok(Fanout { inboxes, threads: Mutex::new(threads) })
+    }
+
+    /// Gives a viewer to the shard that has the fewest.
+    pub fn attach(&self, arrival: Arrival) {
+        let fewest = self.inboxes.iter().min_by_key(|inbox| inbox.viewers.load(Ordering::Relaxed));
+        if let Some(inbox) = fewest {
+            // Counted here and not on arrival, so that a thousand viewers who come at once are spread too.
+            inbox.viewers.fetch_add(1, Ordering::Relaxed);
+            inbox.order(Order::Arrive(Box::new(arrival)));
+        }
+    }
+
+    /// Says goodbye to every viewer and waits for the threads to end.
+    pub fn stop(&self) {
+        self.inboxes.iter().for_each(|inbox| inbox.order(Order::Stop));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                error!("a fan-out thread ended in a panic; its viewers were cut off");
+            }
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! A shard: one thread, its viewers, and the loop that writes to them.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hub::{End, Feed, Phase, Profile, Stream, Wake};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use tracing::{debug, error, info};
+
+use super::Farewell;
+use super::batch::Batches;
+use super::handle::{Arrival, Inbox, Order, Settings, Ticket};
+use super::viewer::{Fate, Viewer};
+use super::window::Cost;
+use crate::clock::Clock;
+
+/// The token of the waker; viewers have the numbers below it.
+pub(super) const WAKE: Token = Token(usize::MAX);
+
+/// Between two rounds of keep-alives and time-outs.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long a viewer that was said goodbye to may take to read it.
+const FAREWELL_MS: u64 = 3_000;
+
+/// Socket events taken from the kernel at a time.
+const EVENTS: usize = 1024;
+
+/// The two rhythms in which a stream's viewers are written to.
+const PROFILES: [Profile; 2] = [Profile::Live, Profile::Rtc];
+
+/// One stream in this shard.
+struct Seat {
+    feed: Feed,
+    tap: Arc<Tap>,
+    groups: [Group; PROFILES.len()],
+    cost: Cost,
+    last_frame: Instant,
+}
+
+/// The viewers of one stream that share a rhythm.
+#[derive(Default)]
+struct Group {
+    viewers: Vec<usize>,
+    /// The first frame that viewers who are up to date have not been sent.
+    sent: u64,
+    last_flush: Option<Instant>,
+    due: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Tap {
+    seat: usize,
+    dirty: AtomicBool,
+    inbox: Arc<Inbox>,
+}
+
+impl Wake for Tap {
+    fn wake(&self) {
+        if !self.dirty.swap(true, Ordering::SeqCst) {
+            self.inbox.mark(self.seat);
+        }
+    }
+}
+
+struct Shard {
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    settings: Settings,
+    clock: Clock,
+    seats: Slab<Seat>,
+    /// Seats by the address of their stream, which the feed keeps alive.
+    seat_of: HashMap<usize, usize>,
+    viewers: Slab<Viewer>,
+    window: Duration,
+    scratch: Box<[u8]>,
+    stopping: bool,
+}
+
+/// Runs a shard until it is told to stop and its viewers are gone.
+pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Clock) {
+    let mut shard = Shard {
+        poll,
+        inbox,
+        settings,
+        clock,
+        seats: Slab::new(),
+        seat_of: HashMap::new(),
+        viewers: Slab::new(),
+        window: Duration::ZERO,
+        scratch: vec![0; 16 * 1024].into(),
+        stopping: false,
+    };
+    let mut events = Events::with_capacity(EVENTS);
+    let mut dirty = Vec::new();
+    let mut next_tick = Instant::now() + TICK;
+    while !(shard.stopping && shard.viewers.is_empty()) {
+        let timeout = shard.next_due(next_tick).saturating_duration_since(Instant::now());
+        if let Err(error) = shard.poll.poll(&mut events, Some(timeout))
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            error!(%error, "a fan-out thread cannot wait for its sockets");
+            return;
+        }
+        shard.inbox.rearm();
+        for order in shard.inbox.take_orders() {
+            match order {
+                Order::Arrive(arrival) => shard.arrive(*arrival),
+                Order::Stop => shard.stop(),
+            }
+        }
+        shard.inbox.swap_dirty(&mut dirty);
+        dirty.drain(..).for_each(|seat| shard.refresh(seat));
+        for event in &events {
+            if event.token() != WAKE {
+                shard.handle_event(event);
+            }
+        }
+        shard.flush_due();
+        if Instant::now() >= next_tick {
+            next_tick = Instant::now() + TICK;
+            shard.tick();
+        }
+    }
+}
+
+impl Shard {
+    fn next_due(&self, next_tick: Instant) -> Instant {
+        let due = self.seats.iter().flat_map(|(_, seat)| &seat.groups).filter_map(|group| group.due);
+        due.min().map_or(next_tick, |due| due.min(next_tick))
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { socket, owed, stream, profile, egress, permit, label } = arrival;
+        let seat = self.seat(&stream);
+        let now_ms = self.clock.now_ms();
+        let ticket = Ticket { _permit: permit, label };
+        let mut viewer = Viewer::new(socket, egress, profile, seat, ticket, now_ms);
+        owed.into_iter().for_each(|bytes| viewer.owe(bytes));
+        let slot = self.viewers.vacant_entry();
+        let key = slot.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(viewer.socket.source(), Token(key), interest) {
+            error!(%error, "a viewer's socket cannot be watched: is the descriptor limit reached?");
+            self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        slot.insert(viewer);
+        stream.viewer_joined();
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.groups[group_of(profile)].viewers.push(key);
+        }
+        // What came since the last flush is for those who were there: the newcomer begins at a key frame of its
+        // own choice and is in step with them from the next flush on.
+        self.guarded(key, |shard| shard.welcome(key));
+        if self.stopping {
+            self.let_go(key, Farewell::ShuttingDown);
+        }
+    }
+
+    fn welcome(&mut self, key: usize) -> Fate {
+        let Some(viewer) = self.viewers.get_mut(key) else { return Fate::Stays };
+        let Some(seat) = self.seats.get_mut(viewer.seat) else { return Fate::Gone };
+        viewer.begin(&seat.feed);
+        if seat.feed.phase() == Phase::Ended {
+            return Fate::LetGo(Farewell::Ended(End::Finished));
+        }
+        viewer.catch_up(&seat.feed, &self.settings.lag, self.clock.now_ms())
+    }
+
+    /// The seat of a stream, taken when its first viewer comes.
+    fn seat(&mut self, stream: &Arc<Stream>) -> usize {
+        let address = Arc::as_ptr(stream) as usize;
+        if let Some(seat) = self.seat_of.get(&address) {
+            return *seat;
+        }
+        let slot = self.seats.vacant_entry();
+        let seat = slot.key();
+        let tap = Arc::new(Tap { seat, dirty: AtomicBool::new(false), inbox: self.inbox.clone() });
+        let feed = Feed::new(stream.clone(), tap.clone());
+        let group = || Group { sent: feed.next_seq(), ..Group::default() };
+        let groups = [group(), group()];
+        slot.insert(Seat { feed, tap, groups, cost: Cost::default(), last_frame: Instant::now() });
+        self.seat_of.insert(address, seat);
+        seat
+    }
+
+    /// The stream in this seat has news.
+    fn refresh(&mut self, key: usize) {
+        let Some(seat) = self.seats.get_mut(key) else { return };
+        // Cleared first: news that comes while we look is marked again.
+        seat.tap.dirty.store(false, Ordering::SeqCst);
+        let new = seat.feed.pull();
+        let now = Instant::now();
+        if new > 0 {
+            seat.cost.note_frames(new, now - seat.last_frame);
+            seat.last_frame = now;
+            let windows = [self.window, self.window.min(self.settings.law.rtc_max)];
+            for (group, window) in seat.groups.iter_mut().zip(windows) {
+                if !group.viewers.is_empty() && group.due.is_none() {
+                    group.due = Some(group.last_flush.map_or(now, |last| (last + window).max(now)));
+                }
+            }
+        }
+        if seat.feed.phase() == Phase::Ended {
+            let keys: Vec<usize> = seat.groups.iter().flat_map(|group| &group.viewers).copied().collect();
+            for key in keys {
+                self.guarded(key, |shard| shard.last_frames(key));
+                self.let_go(key, Farewell::Ended(End::Finished));
+            }
+        }
+    }
+
+    /// What the stream held when it ended is still for its viewers.
+    fn last_frames(&mut self, key: usize) -> Fate {
+        let Some(viewer) = self.viewers.get_mut(key) else { return Fate::Stays };
+        let Some(seat) = self.seats.get(viewer.seat) else { return Fate::Stays };
+        if viewer.closing_until_ms.is_some() {
+            return Fate::Stays;
+        }
+        viewer.catch_up(&seat.feed, &self.settings.lag, self.clock.now_ms())
+    }
+
+    fn flush_due(&mut self) {
+        let now = Instant::now();
+        let mut load = 0.0;
+        let due: Vec<(usize, usize)> = self
+            .seats
+            .iter()
+            .inspect(|(_, seat)| load += seat.cost.load())
+            .flat_map(|(key, seat)| {
+                let is_due = move |(_, group): &(usize, &Group)| group.due.is_some_and(|due| due <= now);
+                seat.groups.iter().enumerate().filter(is_due).map(move |(group, _)| (key, group))
+            })
+            .collect();
+        self.window = self.settings.law.window(load);
+        for (seat, group) in due {
+            self.flush(seat, group);
+        }
+    }
+
+    /// Writes what is due to every viewer of one stream and rhythm.
+    fn flush(&mut self, key: usize, group: usize) {
+        let Some(seat) = self.seats.get_mut(key) else { return };
+        let began = Instant::now();
+        let now_ms = self.clock.now_ms();
+        let sent = seat.groups[group].sent;
+        let mut fates: Vec<(usize, Fate)> = Vec::new();
+        let (feed, viewers) = (&seat.feed, &seat.groups[group].viewers);
+        let (all, lag) = (&mut self.viewers, &self.settings.lag);
+        let pass = catch_unwind(AssertUnwindSafe(|| {
+            let mut batches = Batches::new(feed, sent);
+            for key in viewers {
+                let Some(viewer) = all.get_mut(*key) else { continue };
+                let batch = batches.get(viewer.egress.as_ref());
+                match viewer.send(feed, batch, lag, now_ms) {
+                    Fate::Stays => {}
+                    fate => fates.push((*key, fate)),
+                }
+            }
+        }));
+        if pass.is_err() {
+            self.end_seat(key);
+            return;
+        }
+        let next = seat.feed.next_seq();
+        let state = &mut seat.groups[group];
+        state.sent = next;
+        state.due = None;
+        state.last_flush = Some(began);
+        if group == group_of(Profile::Live) {
+            seat.cost.note_pass(began.elapsed());
+        }
+        fates.into_iter().for_each(|(key, fate)| self.meet(key, fate));
+    }
+
+    fn handle_event(&mut self, event: &Event) {
+        let key = event.token().0;
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.guarded(key, |shard| {
+                let Some(viewer) = shard.viewers.get_mut(key) else { return Fate::Stays };
+                let fate = viewer.read(&mut shard.scratch);
+                if fate == Fate::Stays
+                    && let Some(seat) = shard.seats.get(viewer.seat)
+                {
+                    viewer.resume_if_needed(&seat.feed);
+                    // Answers, and frames wanted again, go out now.
+                    return viewer.catch_up(&seat.feed, &shard.settings.lag, shard.clock.now_ms());
+                }
+                fate
+            });
+        }
+        if event.is_writable() {
+            self.guarded(key, |shard| {
+                let Some(viewer) = shard.viewers.get_mut(key) else { return Fate::Stays };
+                let Some(seat) = shard.seats.get(viewer.seat) else { return Fate::Gone };
+                if !viewer.is_blocked() {
+                    return Fate::Stays;
+                }
+                viewer.note_writable();
+                viewer.catch_up(&seat.feed, &shard.settings.lag, shard.clock.now_ms())
+            });
+        }
+        self.close_if_told(key);
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.clock.now_ms();
+        let keys: Vec<usize> = self.viewers.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(viewer) = self.viewers.get_mut(key) else { continue };
+            if viewer.closing_until_ms.is_some_and(|until| now_ms >= until) {
+                self.remove(key);
+                continue;
+            }
+            let stalled = now_ms.saturating_sub(viewer.last_progress_ms) >= self.settings.stall_ms;
+            if viewer.is_blocked() && stalled {
+                self.let_go(key, Farewell::Stalled);
+                continue;
+            }
+            self.guarded(key, |shard| {
+                let Some(viewer) = shard.viewers.get_mut(key) else { return Fate::Stays };
+                viewer.tick(now_ms);
+                viewer.flush(now_ms)
+            });
+            self.close_if_told(key);
+        }
+        let empty = |seat: &Seat| seat.groups.iter().all(|group| group.viewers.is_empty());
+        let unused: Vec<usize> =
+            self.seats.iter().filter(|(_, seat)| empty(seat)).map(|(key, _)| key).collect();
+        for key in unused {
+            let seat = self.seats.remove(key);
+            self.seat_of.remove(&(Arc::as_ptr(seat.feed.stream()) as usize));
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        let keys: Vec<usize> = self.viewers.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.let_go(key, Farewell::ShuttingDown));
+    }
+
+    /// Does something for one viewer. A panic in it is a bug of ours, and costs the viewers of that stream only.
+    fn guarded(&mut self, key: usize, act: impl FnOnce(&mut Shard) -> Fate) {
+        match catch_unwind(AssertUnwindSafe(|| act(self))) {
+            Ok(fate) => self.meet(key, fate),
+            Err(_) => {
+                if let Some(seat) = self.viewers.get(key).map(|viewer| viewer.seat) {
+                    self.end_seat(seat);
+                }
+            }
+        }
+    }
+
+    fn end_seat(&mut self, key: usize) {
+        let Some(seat) = self.seats.get(key) else { return };
+        error!(stream = %seat.feed.stream().name(), "a panic while writing to viewers: this stream's viewers are cut off");
+        let keys: Vec<usize> = seat.groups.iter().flat_map(|group| &group.viewers).copied().collect();
+        keys.into_iter().for_each(|key| self.remove(key));
+    }
+
+    fn meet(&mut self, key: usize, fate: Fate) {
+        match fate {
+            Fate::Stays => {}
+            Fate::LetGo(farewell) => self.let_go(key, farewell),
+            Fate::Gone => self.remove(key),
+        }
+    }
+
+    /// Says goodbye: what the player is owed and why it ends, then the end of the connection.
+    fn let_go(&mut self, key: usize, farewell: Farewell) {
+        let now_ms = self.clock.now_ms();
+        let Some(viewer) = self.viewers.get_mut(key) else { return };
+        if viewer.closing_until_ms.is_some() {
+            return;
+        }
+        viewer.closing_until_ms = Some(now_ms + FAREWELL_MS);
+        if farewell != Farewell::Ended(End::Finished) {
+            info!(viewer = viewer.ticket.label, ?farewell, drops = ?viewer.drops(), "viewer let go");
+        }
+        let last = viewer.egress.finish(&farewell);
+        viewer.owe(last);
+        if viewer.flush(now_ms) == Fate::Gone {
+            self.remove(key);
+            return;
+        }
+        self.close_if_told(key);
+    }
+
+    /// A viewer that has read its farewell has nothing more to come. The socket stays until the peer closes it, as
+    /// closing with unread input would tear the farewell out of the kernel's hands.
+    fn close_if_told(&mut self, key: usize) {
+        let Some(viewer) = self.viewers.get_mut(key) else { return };
+        if viewer.closing_until_ms.is_some() && !viewer.is_blocked() {
+            viewer.socket.finish();
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        let Some(mut viewer) = self.viewers.try_remove(key) else { return };
+        debug!(viewer = viewer.ticket.label, sent = viewer.sent_bytes, drops = ?viewer.drops(), "viewer gone");
+        let _ = self.poll.registry().deregister(viewer.socket.source());
+        self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
+        if let Some(seat) = self.seats.get_mut(viewer.seat) {
+            seat.feed.stream().viewer_left();
+            let viewers = &mut seat.groups[group_of(viewer.profile)].viewers;
+            if let Some(at) = viewers.iter().position(|other| *other == key) {
+                viewers.swap_remove(at);
+            }
+        }
+    }
+}
+
+fn group_of(profile: Profile) -> usize {
+    match profile {
+        Profile::Live => 0,
+        Profile::Rtc => 1,
+    }
+}

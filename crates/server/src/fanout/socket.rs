@@ -1,0 +1,100 @@
+//! A viewer's socket: plain or TLS, never blocking.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+
+use mio::net::TcpStream;
+use rustls::ServerConnection;
+
+/// Plain bytes that a TLS connection may hold before they are encrypted and sent. With it a TLS viewer's backlog
+/// stays in the ring like everybody's.
+const TLS_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A connected socket in non-blocking mode.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    tls: Option<Box<ServerConnection>>,
+}
+
+impl Socket {
+    /// A plain socket.
+    pub fn plain(stream: std::net::TcpStream) -> io::Result<Socket> {
+        stream.set_nonblocking(true)?;
+        Ok(Socket { stream: TcpStream::from_std(stream), tls: None })
+    }
+
+    /// A socket whose TLS handshake is done.
+    pub fn tls(stream: std::net::TcpStream, mut tls: ServerConnection) -> io::Result<Socket> {
+        stream.set_nonblocking(true)?;
+        tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+        Ok(Socket { stream: TcpStream::from_std(stream), tls: Some(Box::new(tls)) })
+    }
+
+    /// The other end.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
+    /// For registration with a poll.
+    pub(super) fn source(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Whether encrypted bytes wait for room in the kernel.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Sends encrypted bytes that are waiting. `WouldBlock` when some stay.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        while tls.wants_write() {
+            if tls.write_tls(&mut self.stream)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes bytes from the slices, in order; returns how many. `WouldBlock` when it takes none.
+    pub(super) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.tls.is_none() {
+            return self.stream.write_vectored(slices);
+        }
+        self.flush()?;
+        let Some(tls) = &mut self.tls else { return Ok(0) };
+        let taken = tls.writer().write_vectored(slices)?;
+        match self.flush() {
+            Ok(()) => Ok(taken),
+            // What was taken is owed to the viewer; the next write finds the socket full.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(taken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads decrypted bytes. `Ok(0)` is the end.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else { return self.stream.read(buffer) };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if tls.read_tls(&mut self.stream)? == 0 {
+                return Ok(0);
+            }
+            tls.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn finish(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+        }
+        let _ = self.flush();
+        // The peer may be gone already, which is as good.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}

@@ -1,0 +1,136 @@
+//! A player's request for FLV: asked for, waited for, answered, handed to the fan-out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use control::request::Action;
+
+use super::url::Named;
+use super::wire::{FlvEgress, Framing};
+use crate::admission::{Admitted, Asked};
+use crate::app::App;
+use crate::fanout::Arrival;
+use crate::http::head::{Head, Method};
+use crate::http::response::{Response, streaming_head};
+use crate::http::websocket;
+use crate::net::{Permit, Stream};
+use crate::waiting::{self, Waited};
+
+/// What the request loop is to do.
+pub enum Outcome {
+    /// Send this and go on with the connection.
+    Answer(Response),
+    /// The request is granted: hand the connection over with [`start`].
+    Play(Box<Granted>),
+}
+
+/// A granted request.
+pub struct Granted {
+    admitted: Admitted,
+    stream: Arc<hub::Stream>,
+    framing: Framing,
+    head: Bytes,
+}
+
+/// Decides on a request for FLV.
+pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Outcome {
+    let websocket_accept = if head.is_websocket() {
+        match websocket::accept(head) {
+            Some(accept) => Some(accept),
+            None => {
+                let message =
+                    "the WebSocket handshake is incomplete: version 13 and a 16-byte key are needed";
+                let zh = "WebSocket 握手不完整：需要版本 13 和 16 字节的 Sec-WebSocket-Key";
+                return Outcome::Answer(Response::error(400, "bad_websocket", message, zh));
+            }
+        }
+    } else {
+        None
+    };
+    let asked = Asked {
+        action: Action::Play,
+        host: head.host(),
+        app: &named.app,
+        stream: &named.stream,
+        path: &head.path,
+        query: &head.query,
+        peer: Some(peer),
+        referrer: head.header("referer").or(head.header("origin")),
+    };
+    let admitted = match app.admission.admit(&asked) {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            refused.log(&asked);
+            return Outcome::Answer(Response::error(
+                403,
+                refused.code,
+                &refused.message,
+                &refused.message_zh,
+            ));
+        }
+    };
+    let stream = match waiting::for_stream(app, &admitted.name, head.method != Method::Head).await {
+        Waited::OnAir(stream) => stream,
+        Waited::Absent => {
+            let message = "nobody is publishing this stream: start the push, then play again";
+            let zh = "当前没有人推流：请先开始推流，再播放";
+            return Outcome::Answer(Response::error(404, "not_on_air", message, zh));
+        }
+        Waited::Full => {
+            let message = "the server has as many streams as it may (limits.max_streams)";
+            let zh = "服务器的流数量已达上限（limits.max_streams）";
+            return Outcome::Answer(Response::error(503, "too_many_streams", message, zh));
+        }
+    };
+    if head.method == Method::Head {
+        return Outcome::Answer(
+            Response::bytes(200, "video/x-flv", Bytes::new()).with("Cache-Control", "no-store"),
+        );
+    }
+    let (framing, head) = match websocket_accept {
+        Some(accept) => {
+            let headers =
+                [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", &accept)];
+            (Framing::WebSocket, streaming_head(head, &app.cors, 101, &headers))
+        }
+        None => {
+            let mut headers = vec![("Content-Type", "video/x-flv"), ("Cache-Control", "no-store")];
+            headers.push(("Connection", "close"));
+            let framing = if head.is_http11 {
+                headers.push(("Transfer-Encoding", "chunked"));
+                Framing::Chunked
+            } else {
+                Framing::Bare
+            };
+            (framing, streaming_head(head, &app.cors, 200, &headers))
+        }
+    };
+    Outcome::Play(Box::new(Granted { admitted, stream, framing, head }))
+}
+
+/// Gives the connection to the fan-out.
+pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, peer: IpAddr) {
+    let wire = match granted.framing {
+        Framing::WebSocket => "ws-flv",
+        _ => "http-flv",
+    };
+    let label = format!("{wire} {} {peer}", granted.admitted.name);
+    let socket = match connection.into_socket() {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(viewer = label, %error, "a viewer was lost on its way to the fan-out");
+            return;
+        }
+    };
+    tracing::info!(viewer = label, "play");
+    app.fanout.attach(Arrival {
+        socket,
+        owed: vec![granted.head],
+        stream: granted.stream,
+        profile: granted.admitted.profile,
+        egress: Box::new(FlvEgress::new(granted.framing)),
+        permit,
+        label,
+    });
+}

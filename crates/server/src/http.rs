@@ -1,0 +1,12 @@
+//! HTTP/1.1, as much of it as Weir speaks itself.
+//!
+//! One port serves the page, the API and the media. A media response has to leave HTTP's hands and go to a fan-out
+//! shard as a bare socket, which a framework does not give away; so the request loop is ours, and small: bounded
+//! heads, no request bodies, keep-alive, and one [`router`].
+
+pub mod assets;
+pub mod conn;
+pub mod head;
+pub mod response;
+pub mod router;
+pub mod websocket;

@@ -1,0 +1,126 @@
+//! One HTTP connection: requests in turn, until one of them takes the connection away or it ends.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::head::{BadHead, Head, Method};
+use super::response::{Response, preflight};
+use super::router::{self, Route};
+use crate::app::App;
+use crate::flv::play::{self, Outcome};
+use crate::net::{Permit, Stream};
+
+/// Bounds of one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// From the first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// Between two requests, and for a response to be taken.
+    pub idle_timeout: Duration,
+    /// Largest head of a request, in bytes.
+    pub max_header_bytes: usize,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: Permit) {
+    let bounds = app.http_bounds;
+    let mut input = BytesMut::new();
+    let mut wait = bounds.header_timeout;
+    loop {
+        let head = match read_head(&mut connection, &mut input, &bounds, wait).await {
+            Read::Head(head) => head,
+            Read::Bad(response) => {
+                let bytes = response.encode(None, &app.cors, false);
+                // The client may be gone or may not read; either way this connection is over.
+                let _ = timeout(bounds.header_timeout, connection.write_all(&bytes)).await;
+                let _ = timeout(bounds.header_timeout, connection.shutdown()).await;
+                return;
+            }
+            Read::Over => return,
+        };
+        wait = bounds.idle_timeout;
+        let response = match (head.method, router::route(&head.path)) {
+            (Method::Options, _) => preflight(),
+            (Method::Other, _) => Response::error(
+                405,
+                "method_not_allowed",
+                "only GET, HEAD and OPTIONS are answered here",
+                "这里只支持 GET、HEAD 和 OPTIONS",
+            )
+            .with("Allow", "GET, HEAD, OPTIONS"),
+            (_, Route::Flv(named)) => match play::request(&app, &head, &named, peer).await {
+                Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, peer),
+                Outcome::Answer(response) => response,
+            },
+            (_, Route::Other(answer)) => answer(&app, &head, peer),
+        };
+        let keep_alive = head.keep_alive();
+        let bytes = response.encode(Some(&head), &app.cors, keep_alive);
+        match timeout(bounds.idle_timeout, connection.write_all(&bytes)).await {
+            Ok(Ok(())) if keep_alive => {}
+            _ => {
+                let _ = timeout(bounds.header_timeout, connection.shutdown()).await;
+                return;
+            }
+        }
+    }
+}
+
+enum Read {
+    Head(Head),
+    Bad(Response),
+    Over,
+}
+
+async fn read_head(connection: &mut Stream, input: &mut BytesMut, bounds: &Bounds, wait: Duration) -> Read {
+    let read = async {
+        loop {
+            match Head::parse(input) {
+                Ok(Some((head, length))) => {
+                    input.advance(length);
+                    return Read::Head(head);
+                }
+                Ok(None) if input.len() >= bounds.max_header_bytes => {
+                    return Read::Bad(Response::error(
+                        431,
+                        "head_too_large",
+                        "the request's headers are too large",
+                        "请求头过大",
+                    ));
+                }
+                Ok(None) => {}
+                Err(bad) => return Read::Bad(refuse(bad)),
+            }
+            let room = bounds.max_header_bytes - input.len();
+            input.reserve(room.min(2048));
+            match (&mut *connection).take(room as u64).read_buf(input).await {
+                Ok(0) | Err(_) => return Read::Over,
+                Ok(_) => {}
+            }
+        }
+    };
+    match timeout(wait, read).await {
+        Ok(read) => read,
+        Err(_) if input.is_empty() => Read::Over,
+        Err(_) => Read::Bad(Response::error(
+            408,
+            "slow_request",
+            "the request took too long to arrive",
+            "请求发送过慢",
+        )),
+    }
+}
+
+fn refuse(bad: BadHead) -> Response {
+    let (status, zh) = match bad {
+        BadHead::Malformed(_) => (400, "请求格式错误"),
+        BadHead::TargetTooLong => (414, "地址过长"),
+        BadHead::HasBody => (400, "此地址不接受请求体"),
+    };
+    Response::error(status, "bad_request", &bad.to_string(), zh)
+}

@@ -1,0 +1,41 @@
+//! Which address is answered by what.
+
+use std::net::IpAddr;
+
+use super::assets;
+use super::head::Head;
+use super::response::Response;
+use crate::api;
+use crate::app::App;
+use crate::flv::url::{self, Named};
+
+/// Answers a request that ends at once.
+pub type Answer = fn(&App, &Head, IpAddr) -> Response;
+
+/// What a path leads to.
+pub enum Route {
+    /// A stream as FLV.
+    Flv(Named),
+    /// Something that is all there.
+    Other(Answer),
+}
+
+/// The route of a path. Paths come decoded, and are compared whole or part by part, never by prefix of bytes.
+pub fn route(path: &str) -> Route {
+    if let Some(named) = url::parse(path) {
+        return Route::Flv(named);
+    }
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["livez"] => Route::Other(|_, _, _| Response::bytes(200, "text/plain", "ok\n")),
+        ["api", "v1", "live"] => Route::Other(api::live::list),
+        ["api", "v1", "live", _, .., _] => Route::Other(api::live::one),
+        ["api", ..] => Route::Other(|_, _, _| not_found()),
+        _ => Route::Other(assets::answer),
+    }
+}
+
+/// Nothing is at this address.
+pub fn not_found() -> Response {
+    Response::error(404, "not_found", "there is nothing at this address", "此地址没有内容")
+}

@@ -1,0 +1,11 @@
+//! What every listener needs: sockets bound the same way, TLS, and the count of connections.
+
+mod accept;
+mod bind;
+mod permits;
+mod tls;
+
+pub use accept::Door;
+pub use bind::bind;
+pub use permits::{Permit, Permits, Refused};
+pub use tls::{Stream, TlsFiles, acceptor};

@@ -1,0 +1,78 @@
+//! From the hub to an RTMP player: asked for, waited for, answered, handed to the fan-out.
+
+use control::request::Action;
+use rtmp::{Connect, Event, PlayRefusal, Target};
+use tracing::{info, warn};
+
+use super::conn::{Conn, asked};
+use super::wire::RtmpEgress;
+use crate::fanout::Arrival;
+use crate::net::Permit;
+use crate::waiting::{self, Waited};
+
+/// Serves a play request.
+pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: Permit) {
+    let target = match Target::new(&connect.app, &connect.tc_url, name) {
+        Ok(target) => target,
+        Err(error) => return refuse(conn, PlayRefusal::StreamNotFound, &error.to_string()).await,
+    };
+    let path = format!("/{}", target.path);
+    let asked = asked(Action::Play, &target, &path, connect, conn.peer);
+    let admitted = match conn.app.admission.admit(&asked) {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            refused.log(&asked);
+            return refuse(conn, PlayRefusal::Failed, &refused.for_people()).await;
+        }
+    };
+    let app = conn.app.clone();
+    // Nothing is answered before it is known whether there will be a picture: a player that was told Start and
+    // gets none reports a bad network, not a show that has not begun.
+    let stream = {
+        let mut wait = std::pin::pin!(waiting::for_stream(&app, &admitted.name, true));
+        loop {
+            let event = tokio::select! {
+                waited = &mut wait => break waited,
+                event = conn.next() => event,
+            };
+            if matches!(event, Err(_) | Ok(Event::StopPlay)) {
+                return;
+            }
+        }
+    };
+    let stream = match stream {
+        Waited::OnAir(stream) => stream,
+        Waited::Absent => {
+            let reason = "nobody is publishing this stream: start the push, then play again / 当前没有人推流";
+            return refuse(conn, PlayRefusal::StreamNotFound, reason).await;
+        }
+        Waited::Full => {
+            let reason =
+                "the server has as many streams as it may (limits.max_streams) / 服务器的流数量已达上限";
+            return refuse(conn, PlayRefusal::Failed, reason).await;
+        }
+    };
+    conn.session.accept_play();
+    let wire = if conn.stream.is_tls() { "rtmps" } else { "rtmp" };
+    let label = format!("{wire} {} {}", admitted.name, conn.peer);
+    let (app, connection, session, owed) = conn.into_parts();
+    let socket = match connection.into_socket() {
+        Ok(socket) => socket,
+        Err(error) => return warn!(viewer = label, %error, "a viewer was lost on its way to the fan-out"),
+    };
+    info!(viewer = label, "play");
+    app.fanout.attach(Arrival {
+        socket,
+        owed,
+        stream,
+        profile: admitted.profile,
+        egress: Box::new(RtmpEgress::new(session, &app.rtmp)),
+        permit,
+        label,
+    });
+}
+
+async fn refuse(mut conn: Conn, code: PlayRefusal, reason: &str) {
+    conn.session.refuse_play(code, reason);
+    conn.goodbye().await;
+}

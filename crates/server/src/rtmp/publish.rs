@@ -1,0 +1,125 @@
+//! From an RTMP publisher to the hub.
+
+use control::request::Action;
+use hub::{End, Occupied, PushError, Pushed};
+use media::frame::Kind;
+use media::time::Unwrap;
+use rtmp::{Connect, Event, MediaKind, PublishRefusal, Target};
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, info, warn};
+
+use super::conn::{Conn, Over, asked};
+
+/// Messages that cannot be frames, after which the publisher is told to stop. Real encoders send none.
+const MAX_BAD_BODIES: u32 = 50;
+
+/// Asks for the stream and, when it is granted, carries its frames until somebody ends it.
+pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
+    let target = match Target::new(&connect.app, &connect.tc_url, name) {
+        Ok(target) => target,
+        Err(error) => return refuse(conn, PublishRefusal::BadName, &error.to_string()).await,
+    };
+    let path = format!("/{}", target.path);
+    let asked = asked(Action::Push, &target, &path, connect, conn.peer);
+    let admitted = match conn.app.admission.admit(&asked) {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            refused.log(&asked);
+            return refuse(conn, PublishRefusal::Denied, &refused.for_people()).await;
+        }
+    };
+    let (stream, now_ms) = (admitted.name, conn.app.clock.now_ms());
+    let publisher = match conn.app.hub.publish(&stream, admitted.identity, now_ms) {
+        Ok(publisher) => publisher,
+        Err(occupied) => {
+            warn!(%stream, peer = %conn.peer, ?occupied, "push refused");
+            let reason = match occupied {
+                Occupied::Other => {
+                    "somebody else is publishing this stream: end that push, or use another stream name / 该流正由他人推送"
+                }
+                Occupied::Full => {
+                    "the server has as many streams as it may (limits.max_streams) / 服务器的流数量已达上限"
+                }
+            };
+            return refuse(conn, PublishRefusal::BadName, reason).await;
+        }
+    };
+    info!(%stream, peer = %conn.peer, encoder = connect.flash_ver, "publish");
+    conn.session.accept_publish();
+    carry(conn, publisher).await;
+}
+
+async fn refuse(mut conn: Conn, code: PublishRefusal, reason: &str) {
+    conn.session.refuse_publish(code, reason);
+    conn.goodbye().await;
+}
+
+async fn carry(mut conn: Conn, mut publisher: hub::Publisher) {
+    let (app, peer) = (conn.app.clone(), conn.peer);
+    let stream = publisher.stream().name().clone();
+    let mut times = Unwrap::default();
+    let mut bad_bodies = 0;
+    let idle = app.rtmp.idle_publisher;
+    let mut deadline = Instant::now() + idle;
+    let ended = loop {
+        let event = tokio::select! {
+            end = publisher.revoked() => break Ended::Revoked(end),
+            event = timeout_at(deadline, conn.next()) => event.unwrap_or(Err(Over::TimedOut("no audio or video came"))),
+        };
+        let media = match event {
+            Ok(Event::Media(media)) => media,
+            Ok(Event::Unpublish) => break Ended::Unpublished,
+            Ok(_) => continue,
+            Err(over) => break Ended::Lost(over),
+        };
+        deadline = Instant::now() + idle;
+        let kind = match media.kind {
+            MediaKind::Audio => Kind::Audio,
+            MediaKind::Video => Kind::Video,
+            MediaKind::Data => Kind::Data,
+        };
+        let time_ms = times.unwrap(media.timestamp);
+        match publisher.push(kind, time_ms, media.body, app.clock.now_ms()) {
+            Ok(Pushed::StoredAfterJump) => {
+                debug!(%stream, time_ms, "the publisher's time jumped; the stream's time goes on");
+            }
+            Ok(_) => {}
+            Err(PushError::Revoked(end)) => break Ended::Revoked(end),
+            Err(PushError::BadBody(bad)) => {
+                bad_bodies += 1;
+                if bad_bodies == 1 {
+                    warn!(%stream, %peer, %bad, "a message that is no frame was left out; is the encoder broken?");
+                }
+                if bad_bodies > MAX_BAD_BODIES {
+                    break Ended::Garbage;
+                }
+            }
+        }
+    };
+    // First the stream, then the manners: a host that is back in a second must not wait for this one's farewell.
+    publisher.leave(app.clock.now_ms());
+    match ended {
+        Ended::Unpublished => info!(%stream, %peer, "unpublish"),
+        Ended::Lost(over) => info!(%stream, %peer, %over, "the publisher is gone"),
+        Ended::Garbage => {
+            warn!(%stream, %peer, "the publisher sends what is no audio or video, and was let go");
+            conn.session.end_publish("what you send is neither audio nor video: check the encoder / 推流数据无法识别，请检查编码器");
+        }
+        Ended::Revoked(end) => {
+            info!(%stream, %peer, ?end, "the publisher was let go");
+            conn.session.end_publish(match &end {
+                End::Replaced => "the same stream was published again, and the newer push took over / 同一路流有了新的推流，旧推流已被替换",
+                End::Dropped(reason) => reason,
+                End::Finished => "the stream was ended / 直播已结束",
+            });
+        }
+    }
+    conn.goodbye().await;
+}
+
+enum Ended {
+    Unpublished,
+    Lost(Over),
+    Garbage,
+    Revoked(End),
+}

@@ -1,0 +1,177 @@
+//! The secrets of this server: made at the first start, kept in one file, never shown again.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+/// Random bytes in a generated secret; it is written as twice as many hexadecimal digits.
+const SECRET_BYTES: usize = 20;
+
+const HEADER: &str = "# 推流、播放签名的密钥。不要公开；删除后会重新生成，旧地址随即失效。\n\
+     # Keys that sign push and play addresses. Keep them to yourself; if you delete this file, new ones are made and old\n\
+     # addresses end.\n";
+
+/// A text that must not be printed by accident: its `Debug` is a mask, and it has no `Display`.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The text, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn generate() -> anyhow::Result<Secret> {
+        let mut bytes = [0; SECRET_BYTES];
+        getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+        Ok(Secret(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_empty() { "(none)" } else { "********" })
+    }
+}
+
+/// The generated secrets.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// Signs push addresses, unless a domain has a key of its own.
+    pub push_key: Secret,
+    /// Signs play addresses, unless a domain has a key of its own.
+    pub play_key: Secret,
+}
+
+impl Secrets {
+    /// Where they are in a data folder.
+    pub fn path(data: &Path) -> PathBuf {
+        data.join("secrets.toml")
+    }
+
+    /// Reads them; `None` when there are none yet.
+    pub fn load(data: &Path) -> anyhow::Result<Option<Secrets>> {
+        let path = Secrets::path(data);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        // The parser's own message quotes the line, which holds a secret; only what it expected is passed on.
+        let secrets: Secrets = toml::from_str(&text).map_err(|_| {
+            anyhow::anyhow!(
+                "{} is damaged: it must hold push_key = \"...\" and play_key = \"...\". Restore it, or delete it to have new keys made",
+                path.display()
+            )
+        })?;
+        for (name, secret) in [("push_key", &secrets.push_key), ("play_key", &secrets.play_key)] {
+            anyhow::ensure!(
+                !secret.is_empty(),
+                "{}: {name} is empty; delete the file to have new keys made",
+                path.display()
+            );
+        }
+        if others_can_read(&path) {
+            tracing::warn!(
+                "{} can be read by other users of this machine: run chmod 600 on it",
+                path.display()
+            );
+        }
+        Ok(Some(secrets))
+    }
+
+    /// Makes new ones and writes them, whole or not at all; the caller has seen that there are none.
+    pub fn create(data: &Path) -> anyhow::Result<Secrets> {
+        let secrets = Secrets { push_key: Secret::generate()?, play_key: Secret::generate()? };
+        let text = format!(
+            "{HEADER}push_key = \"{}\"\nplay_key = \"{}\"\n",
+            secrets.push_key.expose(),
+            secrets.play_key.expose()
+        );
+        make_folder(data)?;
+        write_whole(&Secrets::path(data), &text, 0o600)?;
+        Ok(secrets)
+    }
+}
+
+/// Makes a data folder that only its owner can enter. One that is there already stays as it is.
+pub fn make_folder(data: &Path) -> anyhow::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
+        format!("cannot make the data folder {}; choose another with --data", data.display())
+    })
+}
+
+/// Writes a new file beside its place and moves it there, so that a crash leaves the whole file or none.
+pub fn write_whole(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&beside)))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn others_can_read(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn secrets_are_made_once_and_read_again_and_are_for_the_owner_alone() {
+        let scratch = Scratch::new();
+        let data = scratch.path().join("a/data");
+        assert!(Secrets::load(&data).unwrap().is_none());
+        let made = Secrets::create(&data).unwrap();
+        assert!(made.push_key.expose().len() >= 32);
+        assert_ne!(made.push_key, made.play_key);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&Secrets::path(&data)), 0o600);
+        assert_eq!(mode(&data), 0o700);
+        let read = Secrets::load(&data).unwrap().unwrap();
+        assert_eq!((read.push_key, read.play_key), (made.push_key, made.play_key));
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "the file beside was left behind");
+    }
+
+    #[test]
+    fn a_secret_is_in_no_debug_output_and_in_no_error() {
+        let secrets = Secrets { push_key: Secret::new("hunter2"), play_key: Secret::new("hunter3") };
+        assert!(!format!("{secrets:?}").contains("hunter"));
+        let scratch = Scratch::new();
+        for damaged in [
+            "push_key = \"hunter2",
+            "push_key = \"hunter2\"\n",
+            "hunter2 = 1",
+            "push_key = \"\"\nplay_key = \"hunter\"",
+        ] {
+            fs::write(Secrets::path(scratch.path()), damaged).unwrap();
+            let error = format!("{:?}", Secrets::load(scratch.path()).unwrap_err());
+            assert!(error.contains("secrets.toml") && !error.contains("hunter"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Publishers and viewers for tests and measurements: real sockets, plain threads, and eyes that check.
+//!
+//! Nothing of this is ever linked into the server.
+
+pub mod clip;
+pub mod http;
+pub mod publisher;
+pub mod viewer;
+pub mod watch;
