@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 options = argparse.ArgumentParser()
-for name in ("http", "rtmp", "data", "work"):
+for name in ("weir", "http", "rtmp", "data", "work"):
     options.add_argument("--" + name, required=True)
 options = options.parse_args()
 passed, faults = 0, []
@@ -107,7 +107,7 @@ class Obs:
 
 
 def obs_pushes():
-    urls = json.loads(subprocess.check_output(["target/debug/weir", "url", "push", "live/obs", "--json", "--data", options.data, "--host", "127.0.0.1"], text=True))
+    urls = json.loads(subprocess.check_output([options.weir, "url", "push", "live/obs", "--json", "--data", options.data, "--host", "127.0.0.1"], text=True))
     server = re.sub(r"127\.0\.0\.1(:\d+)?", "127.0.0.1:" + options.rtmp, urls["server"])
     obs = Obs(options.work + "/obs", server, urls["stream_key"])
     try:

@@ -1,0 +1,29 @@
+import type { Room } from './route';
+
+/** How the media comes. */
+export type Protocol = 'http' | 'ws';
+
+/** Where the page was loaded from. */
+export interface Origin {
+  protocol: string;
+  host: string;
+  hostname: string;
+}
+
+/** Every address of a stream; RTMP only when the server says that it listens. */
+export interface Addresses {
+  http: string;
+  ws: string;
+  rtmp: string | null;
+}
+
+/** The addresses that play `room`, all with the query that the page was opened with. */
+export function addresses(origin: Origin, room: Room, rtmpPort: number | null): Addresses {
+  const secure = origin.protocol === 'https:';
+  const port = rtmpPort === 1935 ? '' : `:${rtmpPort}`;
+  return {
+    http: `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.flv${room.query}`,
+    ws: `${secure ? 'wss' : 'ws'}://${origin.host}/${room.path}.flv${room.query}`,
+    rtmp: rtmpPort ? `rtmp://${origin.hostname}${port}/${room.path}${room.query}` : null,
+  };
+}

@@ -1,0 +1,109 @@
+import type { Room } from './route';
+
+/** A stream in the list. */
+export interface Item {
+  app: string;
+  stream: string;
+  title: string;
+  on_air: boolean;
+  viewers: number;
+  started_at: string;
+}
+
+/** The picture as its decoder configuration describes it. */
+export interface VideoTrack {
+  /** As people write it: `H.264`. */
+  codec: string;
+  /** As browsers ask for it: `avc1.64001f`. */
+  codec_string: string;
+  width: number | null;
+  height: number | null;
+  fps: number | null;
+}
+
+/** The sound. */
+export interface AudioTrack {
+  codec: string;
+  codec_string: string;
+  sample_rate: number | null;
+  channels: number | null;
+}
+
+/** A stream as its page sees it. */
+export interface Live extends Item {
+  video: VideoTrack | null;
+  audio: AudioTrack | null;
+  bitrate_kbps: number;
+  urls: { rtmp_port: number | null };
+}
+
+/** Why the server said no, in both languages. */
+export interface Refusal {
+  code: string;
+  message: string;
+  message_zh: string;
+}
+
+/** What the server says about a stream. */
+export type Answer =
+  | { kind: 'live'; live: Live }
+  | { kind: 'absent' }
+  | { kind: 'refused'; refusal: Refusal }
+  | { kind: 'failed'; refusal: Refusal | null };
+
+/** The longest that a question may take; a phone that changed networks would wait for minutes otherwise. */
+const TIMEOUT_MS = 8_000;
+
+/** What is known about a room. It never throws: no network is an answer too. */
+export async function askRoom(room: Room): Promise<Answer> {
+  try {
+    const response = await get(`/api/v1/live/${room.path}${room.query}`);
+    const body: unknown = await response.json().catch(() => null);
+    return understand(response.status, body);
+  } catch {
+    return { kind: 'failed', refusal: null };
+  }
+}
+
+/** The meaning of an answer's status and body. */
+export function understand(status: number, body: unknown): Answer {
+  if (status === 200 && isObject(body)) return { kind: 'live', live: body as unknown as Live };
+  if (status === 404) return { kind: 'absent' };
+  const refusal = refusalIn(body);
+  if (status === 401 || status === 403) {
+    return { kind: 'refused', refusal: refusal ?? { code: `http_${status}`, message: '', message_zh: '' } };
+  }
+  return { kind: 'failed', refusal };
+}
+
+/** What is on air, or null when the server does not answer. */
+export async function askList(): Promise<Item[] | null> {
+  try {
+    const response = await get('/api/v1/live');
+    const body: unknown = await response.json();
+    return response.ok && isObject(body) && Array.isArray(body.streams) ? (body.streams as Item[]) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function get(address: string): Promise<Response> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+  try {
+    return await fetch(address, { cache: 'no-store', signal: abort.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refusalIn(body: unknown): Refusal | null {
+  const error = isObject(body) && isObject(body.error) ? body.error : null;
+  if (!error || typeof error.code !== 'string') return null;
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  return { code: error.code, message: text(error.message), message_zh: text(error.message_zh) };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

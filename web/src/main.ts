@@ -1,0 +1,12 @@
+import { home } from './home';
+import { roomPage } from './room-page';
+import { route } from './route';
+import { chooseLanguage } from './strings';
+
+chooseLanguage();
+const page = document.getElementById('page');
+if (page) {
+  const wanted = route(location.pathname, location.search);
+  if (wanted.page === 'room') roomPage(page, wanted.room);
+  else home(page);
+}

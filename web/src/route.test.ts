@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { addresses } from './address';
+import { roomAddress, route, type Room } from './route';
+
+const plain = { protocol: 'http:', host: 'weir.test:8080', hostname: 'weir.test' };
+
+function room(pathname: string, search = ''): Room {
+  const found = route(pathname, search);
+  if (found.page !== 'room') throw new Error(`${pathname} is no room`);
+  return found.room;
+}
+
+test('a room keeps its address as it was signed', () => {
+  const found = room('/play/live/%E8%8C%B6', '?txSecret=a%2Bb&txTime=65');
+  expect(found).toEqual({ path: 'live/%E8%8C%B6', name: '茶', query: '?txSecret=a%2Bb&txTime=65' });
+  expect(addresses(plain, found, 1935)).toEqual({
+    http: 'http://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
+    ws: 'ws://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
+    rtmp: 'rtmp://weir.test/live/%E8%8C%B6?txSecret=a%2Bb&txTime=65',
+  });
+});
+
+test('behind TLS the media is asked for over TLS too', () => {
+  const found = addresses({ ...plain, protocol: 'https:' }, room('/play/live/tea'), 19350);
+  expect(found.http).toBe('https://weir.test:8080/live/tea.flv');
+  expect(found.ws).toBe('wss://weir.test:8080/live/tea.flv');
+  expect(found.rtmp).toBe('rtmp://weir.test:19350/live/tea');
+  expect(addresses(plain, room('/play/live/tea'), null).rtmp).toBeNull();
+});
+
+test('an address of media leads to its room', () => {
+  expect(room('/play/live/tea.flv').path).toBe('live/tea');
+});
+
+test('an address that names no stream, or another site, is the list', () => {
+  for (const path of ['/', '/play/', '/play/live', '/play/live/', '/play//evil.test/x', '/play/../x']) {
+    expect(route(path, '').page).toBe('home');
+  }
+});
+
+test('a broken escape is shown as it is', () => {
+  expect(room('/play/live/%E8').name).toBe('%E8');
+});
+
+test('names from the list are escaped', () => {
+  expect(roomAddress('a/b', '茶?x#y')).toBe('/play/a/b/%E8%8C%B6%3Fx%23y');
+});

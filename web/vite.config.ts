@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+// The server to develop against: `npm run dev` sends to it what is not part of the page.
+const server = 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  build: {
+    // WeChat's web-view on older phones is the floor, and what it cannot parse it shows as a blank page.
+    target: ['es2020', 'chrome87', 'safari14'],
+    // The policy that the server sends allows files only, so nothing small is turned into a data: address.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: { '/api': server, '^/[^@]+[.]flv': { target: server, ws: true } },
+  },
+  test: { include: ['src/**/*.test.ts'] },
+});
