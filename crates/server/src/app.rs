@@ -18,6 +18,7 @@ use crate::http::conn::Bounds;
 use crate::http::response::Cors;
 use crate::net::{Door, Permits, TlsFiles, acceptor, bind};
 use crate::secrets::Secrets;
+use crate::sessions::Sessions;
 use crate::{demo, http, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
@@ -36,6 +37,8 @@ pub struct App {
     pub fanout: Fanout,
     /// The count of connections.
     pub permits: Permits,
+    /// Who is connected.
+    pub sessions: Sessions,
     /// Which other origins' pages may read answers.
     pub cors: Cors,
     /// Bounds of HTTP connections.
@@ -135,7 +138,7 @@ impl Server {
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
-            self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops".into()));
+            self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));
         }
         let app = self.app.clone();
         if tokio::task::spawn_blocking(move || app.fanout.stop()).await.is_err() {
@@ -206,6 +209,7 @@ impl App {
             admission: Admission::new(&config, secrets, clock.clone())?,
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
+            sessions: Sessions::default(),
             cors: Cors { origins: config.http.cors_origins.clone() },
             http_bounds: Bounds {
                 header_timeout: Duration::from_secs(config.http.header_timeout_seconds),

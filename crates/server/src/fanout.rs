@@ -40,6 +40,8 @@ pub enum Farewell {
     TooSlow,
     /// The viewer took nothing for too long.
     Stalled,
+    /// An operator ended it; the text is theirs.
+    Dismissed(String),
     /// The server stops.
     ShuttingDown,
 }

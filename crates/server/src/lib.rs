@@ -14,6 +14,7 @@ pub mod lang;
 pub mod net;
 pub mod rtmp;
 pub mod secrets;
+pub mod sessions;
 pub mod slots;
 pub mod time;
 pub mod waiting;

@@ -71,7 +71,10 @@ impl Secrets {
         let path = Secrets::path(data);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // Where a file stands in the folder's place, the attempt to make the folder will tell.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         // The parser's own message quotes the line, which holds a secret; only what it expected is passed on.

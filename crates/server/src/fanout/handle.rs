@@ -15,6 +15,7 @@ use super::window::Law;
 use super::{Egress, Socket};
 use crate::clock::Clock;
 use crate::net::Permit;
+use crate::sessions::{self as session, Session};
 
 /// How the shards treat their viewers.
 #[derive(Debug, Clone)]
@@ -41,17 +42,27 @@ pub struct Arrival {
     pub profile: Profile,
     /// Its wire format.
     pub egress: Box<dyn Egress>,
-    /// Its seat in the count of connections.
+    /// Its place in the count of connections.
     pub permit: Permit,
-    /// For the log: who it is.
-    pub label: String,
+    /// Its place among the sessions.
+    pub seat: session::Seat,
 }
 
-/// What a viewer keeps until it leaves: its count, its name in the log.
+/// What a viewer keeps until it leaves: its place in the count and among the sessions.
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) _permit: Permit,
-    pub(super) label: String,
+    seat: session::Seat,
+}
+
+impl Ticket {
+    pub(super) fn new(permit: Permit, seat: session::Seat) -> Ticket {
+        Ticket { _permit: permit, seat }
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        self.seat.session()
+    }
 }
 
 /// What others ask of a shard.

@@ -136,10 +136,10 @@ impl Shard {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { socket, owed, stream, profile, egress, permit, label } = arrival;
+        let Arrival { socket, owed, stream, profile, egress, permit, seat: place } = arrival;
         let seat = self.seat(&stream);
         let now_ms = self.clock.now_ms();
-        let ticket = Ticket { _permit: permit, label };
+        let ticket = Ticket::new(permit, place);
         let mut viewer = Viewer::new(socket, egress, profile, seat, ticket, now_ms);
         owed.into_iter().for_each(|bytes| viewer.owe(bytes));
         let slot = self.viewers.vacant_entry();
@@ -323,6 +323,11 @@ impl Shard {
                 self.let_go(key, Farewell::Stalled);
                 continue;
             }
+            if let Some(reason) = viewer.ticket.session().dismissal() {
+                let farewell = Farewell::Dismissed(reason.to_owned());
+                self.let_go(key, farewell);
+                continue;
+            }
             self.guarded(key, |shard| {
                 let Some(viewer) = shard.viewers.get_mut(key) else { return Fate::Stays };
                 viewer.tick(now_ms);
@@ -381,7 +386,8 @@ impl Shard {
         }
         viewer.closing_until_ms = Some(now_ms + FAREWELL_MS);
         if farewell != Farewell::Ended(End::Finished) {
-            info!(viewer = viewer.ticket.label, ?farewell, drops = ?viewer.drops(), "viewer let go");
+            let session = viewer.ticket.session();
+            info!(session = session.id, stream = %session.about.stream, ?farewell, drops = ?viewer.drops(), "viewer let go");
         }
         let last = viewer.egress.finish(&farewell);
         viewer.owe(last);
@@ -403,7 +409,8 @@ impl Shard {
 
     fn remove(&mut self, key: usize) {
         let Some(mut viewer) = self.viewers.try_remove(key) else { return };
-        debug!(viewer = viewer.ticket.label, sent = viewer.sent_bytes, drops = ?viewer.drops(), "viewer gone");
+        debug!(session = viewer.ticket.session().id, sent = viewer.sent_bytes, drops = ?viewer.drops(), "viewer gone");
+        viewer.note_session();
         let _ = self.poll.registry().deregister(viewer.socket.source());
         self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
         if let Some(seat) = self.seats.get_mut(viewer.seat) {

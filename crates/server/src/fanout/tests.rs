@@ -12,6 +12,7 @@ use media::frame::{Frame, Kind, Role};
 use super::{Arrival, Ask, Egress, Fanout, Farewell, Law, Settings, Socket};
 use crate::clock::Clock;
 use crate::net::Permits;
+use crate::sessions::{self as session, About, Sessions};
 
 const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88];
 const INTER: &[u8] = &[0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x41, 0x9A];
@@ -126,6 +127,14 @@ impl World {
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         near.set_read_timeout(Some(PATIENCE)).unwrap();
         let (far, peer) = listener.accept().unwrap();
+        let stream = Name::new(name);
+        let about = About {
+            role: session::Role::Viewer,
+            wire: "test",
+            stream,
+            peer: peer.ip(),
+            agent: String::new(),
+        };
         self.fanout.attach(Arrival {
             socket: Socket::plain(far).unwrap(),
             owed: Vec::new(),
@@ -133,7 +142,7 @@ impl World {
             profile: Profile::Live,
             egress: Box::new(TestWire),
             permit: Permits::new(0, 0).take(peer.ip()).unwrap(),
-            label: name.to_owned(),
+            seat: Sessions::default().open(about, 0),
         });
         Viewer { near }
     }

@@ -277,9 +277,15 @@ impl Viewer {
     /// Once a second: keep-alives, and a fresh allowance of input.
     pub(super) fn tick(&mut self, now_ms: u64) {
         self.input_this_tick = 0;
+        self.note_session();
         let mut out = Vec::new();
         self.egress.tick(now_ms, &mut out);
         out.into_iter().for_each(|bytes| self.owe(bytes));
+    }
+
+    /// Brings the counters that others see up to date.
+    pub(super) fn note_session(&self) {
+        self.ticket.session().note(self.sent_bytes, self.drops());
     }
 
     fn owe_frame(&mut self, frame: &media::frame::Frame) {

@@ -15,6 +15,7 @@ use crate::http::head::{Head, Method};
 use crate::http::response::{Response, streaming_head};
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
+use crate::sessions::{About, Role};
 use crate::waiting::{self, Waited};
 
 /// What the request loop is to do.
@@ -31,6 +32,7 @@ pub struct Granted {
     stream: Arc<hub::Stream>,
     framing: Framing,
     head: Bytes,
+    agent: String,
 }
 
 /// Decides on a request for FLV.
@@ -88,6 +90,7 @@ pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Out
             Response::bytes(200, "video/x-flv", Bytes::new()).with("Cache-Control", "no-store"),
         );
     }
+    let agent = head.header("user-agent").unwrap_or_default().to_owned();
     let (framing, head) = match websocket_accept {
         Some(accept) => {
             let headers =
@@ -106,24 +109,28 @@ pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Out
             (framing, streaming_head(head, &app.cors, 200, &headers))
         }
     };
-    Outcome::Play(Box::new(Granted { admitted, stream, framing, head }))
+    Outcome::Play(Box::new(Granted { admitted, stream, framing, head, agent }))
 }
 
 /// Gives the connection to the fan-out.
 pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, peer: IpAddr) {
-    let wire = match granted.framing {
-        Framing::WebSocket => "ws-flv",
-        _ => "http-flv",
+    let wire = match (granted.framing, connection.is_tls()) {
+        (Framing::WebSocket, false) => "ws-flv",
+        (Framing::WebSocket, true) => "wss-flv",
+        (_, false) => "http-flv",
+        (_, true) => "https-flv",
     };
-    let label = format!("{wire} {} {peer}", granted.admitted.name);
+    let about = About { role: Role::Viewer, wire, stream: granted.admitted.name, peer, agent: granted.agent };
+    let seat = app.sessions.open(about, app.clock.now_ms());
+    let (id, stream) = (seat.session().id, granted.stream.name());
     let socket = match connection.into_socket() {
         Ok(socket) => socket,
         Err(error) => {
-            tracing::warn!(viewer = label, %error, "a viewer was lost on its way to the fan-out");
+            tracing::warn!(session = id, %stream, %error, "a viewer was lost on its way to the fan-out");
             return;
         }
     };
-    tracing::info!(viewer = label, "play");
+    tracing::info!(session = id, %stream, %peer, wire, "play");
     app.fanout.attach(Arrival {
         socket,
         owed: vec![granted.head],
@@ -131,6 +138,6 @@ pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, pe
         profile: granted.admitted.profile,
         egress: Box::new(FlvEgress::new(granted.framing)),
         permit,
-        label,
+        seat,
     });
 }

@@ -109,6 +109,7 @@ impl Egress for FlvEgress {
             Framing::WebSocket => match farewell {
                 Farewell::Ended(_) => websocket::close(1000, "the stream is over"),
                 Farewell::TooSlow => websocket::close(1008, "too slow: the network cannot carry this stream"),
+                Farewell::Dismissed(reason) => websocket::close(1008, reason),
                 Farewell::Stalled => websocket::close(1008, "nothing was read for too long"),
                 Farewell::ShuttingDown => websocket::close(1012, "the server restarts: connect again"),
             },

@@ -124,10 +124,9 @@ impl Head {
         if self.header("transfer-encoding").is_some() {
             return Err(BadHead::HasBody);
         }
-        match self.header("content-length") {
-            None | Some("0") => Ok(()),
-            Some(_) => Err(BadHead::HasBody),
-        }
+        // All of them: of two, this parser could believe the first and a proxy in front the second.
+        let mut lengths = self.headers.iter().filter(|(name, _)| name == "content-length");
+        if lengths.all(|(_, length)| length == "0") { Ok(()) } else { Err(BadHead::HasBody) }
     }
 }
 

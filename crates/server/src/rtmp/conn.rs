@@ -115,6 +115,14 @@ impl Conn {
         let _ = timeout(GOODBYE, farewell).await;
     }
 
+    /// Waits a moment for a peer that said goodbye to close, and answers what it still says. rtmp2sink of GStreamer takes
+    /// an end that comes from our side, while its last commands are on their way, for a lost connection.
+    pub(super) async fn wait_for_close(&mut self) {
+        let closed = async { while self.next().await.is_ok() {} };
+        // Whoever does not close in time is closed.
+        let _ = timeout(GOODBYE, closed).await;
+    }
+
     /// Takes the connection apart for the fan-out: the socket, the session, and what is still to be sent.
     pub(super) fn into_parts(mut self) -> (Arc<App>, Stream, ServerSession, Vec<Bytes>) {
         self.collect_output();

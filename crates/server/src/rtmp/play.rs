@@ -8,6 +8,7 @@ use super::conn::{Conn, asked};
 use super::wire::RtmpEgress;
 use crate::fanout::Arrival;
 use crate::net::Permit;
+use crate::sessions::{About, Role};
 use crate::waiting::{self, Waited};
 
 /// Serves a play request.
@@ -54,13 +55,16 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
     };
     conn.session.accept_play();
     let wire = if conn.stream.is_tls() { "rtmps" } else { "rtmp" };
-    let label = format!("{wire} {} {}", admitted.name, conn.peer);
+    let agent = connect.flash_ver.clone();
+    let about = About { role: Role::Viewer, wire, stream: admitted.name, peer: conn.peer, agent };
+    let seat = app.sessions.open(about, app.clock.now_ms());
+    let (id, peer) = (seat.session().id, conn.peer);
     let (app, connection, session, owed) = conn.into_parts();
     let socket = match connection.into_socket() {
         Ok(socket) => socket,
-        Err(error) => return warn!(viewer = label, %error, "a viewer was lost on its way to the fan-out"),
+        Err(error) => return warn!(session = id, %error, "a viewer was lost on its way to the fan-out"),
     };
-    info!(viewer = label, "play");
+    info!(session = id, stream = %stream.name(), %peer, wire, "play");
     app.fanout.attach(Arrival {
         socket,
         owed,
@@ -68,7 +72,7 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
         profile: admitted.profile,
         egress: Box::new(RtmpEgress::new(session, &app.rtmp)),
         permit,
-        label,
+        seat,
     });
 }
 

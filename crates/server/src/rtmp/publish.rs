@@ -1,7 +1,7 @@
 //! From an RTMP publisher to the hub.
 
 use control::request::Action;
-use hub::{End, Occupied, PushError, Pushed};
+use hub::{Drops, End, Occupied, PushError, Pushed};
 use media::frame::Kind;
 use media::time::Unwrap;
 use rtmp::{Connect, Event, MediaKind, PublishRefusal, Target};
@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::conn::{Conn, Over, asked};
+use crate::sessions::{About, Role, Seat, Session};
 
 /// Messages that cannot be frames, after which the publisher is told to stop. Real encoders send none.
 const MAX_BAD_BODIES: u32 = 50;
@@ -44,9 +45,14 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
             return refuse(conn, PublishRefusal::BadName, reason).await;
         }
     };
-    info!(%stream, peer = %conn.peer, encoder = connect.flash_ver, "publish");
+    let wire = if conn.stream.is_tls() { "rtmps" } else { "rtmp" };
+    let agent = connect.flash_ver.clone();
+    let about = About { role: Role::Publisher, wire, stream, peer: conn.peer, agent };
+    let seat = conn.app.sessions.open(about, now_ms);
+    let Session { id, about, .. } = &**seat.session();
+    info!(session = id, stream = %about.stream, peer = %about.peer, wire, encoder = about.agent, "publish");
     conn.session.accept_publish();
-    carry(conn, publisher).await;
+    carry(conn, publisher, &seat).await;
 }
 
 async fn refuse(mut conn: Conn, code: PublishRefusal, reason: &str) {
@@ -54,9 +60,10 @@ async fn refuse(mut conn: Conn, code: PublishRefusal, reason: &str) {
     conn.goodbye().await;
 }
 
-async fn carry(mut conn: Conn, mut publisher: hub::Publisher) {
-    let (app, peer) = (conn.app.clone(), conn.peer);
-    let stream = publisher.stream().name().clone();
+async fn carry(mut conn: Conn, mut publisher: hub::Publisher, seat: &Seat) {
+    let (app, session) = (conn.app.clone(), seat.session());
+    let (id, stream) = (session.id, &session.about.stream);
+    let mut bytes = 0;
     let mut times = Unwrap::default();
     let mut bad_bodies = 0;
     let idle = app.rtmp.idle_publisher;
@@ -64,6 +71,7 @@ async fn carry(mut conn: Conn, mut publisher: hub::Publisher) {
     let ended = loop {
         let event = tokio::select! {
             end = publisher.revoked() => break Ended::Revoked(end),
+            reason = session.dismissed() => break Ended::Revoked(End::Dropped(reason.to_owned())),
             event = timeout_at(deadline, conn.next()) => event.unwrap_or(Err(Over::TimedOut("no audio or video came"))),
         };
         let media = match event {
@@ -79,16 +87,18 @@ async fn carry(mut conn: Conn, mut publisher: hub::Publisher) {
             MediaKind::Data => Kind::Data,
         };
         let time_ms = times.unwrap(media.timestamp);
+        bytes += media.body.len() as u64;
+        session.note(bytes, Drops::default());
         match publisher.push(kind, time_ms, media.body, app.clock.now_ms()) {
             Ok(Pushed::StoredAfterJump) => {
-                debug!(%stream, time_ms, "the publisher's time jumped; the stream's time goes on");
+                debug!(session = id, %stream, time_ms, "the publisher's time jumped; the stream's time goes on");
             }
             Ok(_) => {}
             Err(PushError::Revoked(end)) => break Ended::Revoked(end),
             Err(PushError::BadBody(bad)) => {
                 bad_bodies += 1;
                 if bad_bodies == 1 {
-                    warn!(%stream, %peer, %bad, "a message that is no frame was left out; is the encoder broken?");
+                    warn!(session = id, %stream, %bad, "a message that is no frame was left out; is the encoder broken?");
                 }
                 if bad_bodies > MAX_BAD_BODIES {
                     break Ended::Garbage;
@@ -99,14 +109,14 @@ async fn carry(mut conn: Conn, mut publisher: hub::Publisher) {
     // First the stream, then the manners: a host that is back in a second must not wait for this one's farewell.
     publisher.leave(app.clock.now_ms());
     match ended {
-        Ended::Unpublished => info!(%stream, %peer, "unpublish"),
-        Ended::Lost(over) => info!(%stream, %peer, %over, "the publisher is gone"),
+        Ended::Unpublished => info!(session = id, %stream, "unpublish"),
+        Ended::Lost(over) => info!(session = id, %stream, %over, "the publisher is gone"),
         Ended::Garbage => {
-            warn!(%stream, %peer, "the publisher sends what is no audio or video, and was let go");
+            warn!(session = id, %stream, "the publisher sends what is no audio or video, and was let go");
             conn.session.end_publish("what you send is neither audio nor video: check the encoder / 推流数据无法识别，请检查编码器");
         }
         Ended::Revoked(end) => {
-            info!(%stream, %peer, ?end, "the publisher was let go");
+            info!(session = id, %stream, ?end, "the publisher was let go");
             conn.session.end_publish(match &end {
                 End::Replaced => "the same stream was published again, and the newer push took over / 同一路流有了新的推流，旧推流已被替换",
                 End::Dropped(reason) => reason,

@@ -83,6 +83,7 @@ impl Egress for RtmpEgress {
         self.session.end_play(match farewell {
             Farewell::Ended(_) => "the stream is over / 直播已结束",
             Farewell::TooSlow => "too slow: the network cannot carry this stream / 网络带宽不足，无法播放",
+            Farewell::Dismissed(reason) => reason,
             Farewell::Stalled => "nothing was read for too long / 播放端长时间未接收数据",
             Farewell::ShuttingDown => "the server restarts: connect again / 服务器重启中，请重新连接",
         });
