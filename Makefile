@@ -44,9 +44,11 @@ fuzz:
 	tools/need test
 	tools/fuzz $(or $(SECONDS),30)
 
-## What fan-out costs on this machine, per delivered byte.
-bench:
-	$(CARGO) run --release --locked -p testkit --bin fanout-cost
+## Cost, latency and memory beside nginx-rtmp and the kernel's own floor; make bench ARGS=--quick takes a minute.
+bench: web
+	tools/need bench
+	$(CARGO) build --release --locked -p weir -p bench --bins
+	$(CARGO) run --release --locked -p bench -- run $(ARGS)
 
 ## The binary that is shipped.
 dist: web

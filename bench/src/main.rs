@@ -1,0 +1,24 @@
+//! `bench`: load on Weir, on nginx-rtmp and on the kernel's own floor, in the same run. README.md says how to read it.
+
+mod amf;
+mod chunk;
+mod cli;
+mod client;
+mod connection;
+mod crowd;
+mod floor;
+mod flv;
+mod house;
+mod measure;
+mod peer;
+mod process;
+mod publisher;
+mod report;
+mod scene;
+mod source;
+mod stats;
+mod viewer;
+
+fn main() -> anyhow::Result<()> {
+    cli::main()
+}

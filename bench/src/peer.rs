@@ -1,0 +1,293 @@
+//! The servers that are measured, each started fresh for a run.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::house::House;
+use crate::publisher::Push;
+use crate::viewer::Protocol;
+
+const RTMP_PORT: u16 = 19_350;
+const HTTP_PORT: u16 = 18_080;
+
+/// How long a server may take to open its ports, and to end.
+const START: Duration = Duration::from_secs(15);
+const END: Duration = Duration::from_secs(4);
+
+/// No run lasts longer; the floor ends by itself then.
+pub(crate) const LONGEST: Duration = Duration::from_secs(900);
+
+/// A server by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Peer {
+    Weir,
+    Nginx,
+    /// The kernel's own price, with batches of so many milliseconds.
+    Floor(u64),
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "weir" => Ok(Self::Weir),
+            None if text == "nginx" => Ok(Self::Nginx),
+            Some(("floor", batch)) => match batch.parse() {
+                Ok(batch) if batch <= 1000 => Ok(Self::Floor(batch)),
+                _ => Err(format!("{batch} is not a number of milliseconds up to 1000")),
+            },
+            _ => Err("want weir, nginx, floor:0 or floor:MILLISECONDS".into()),
+        }
+    }
+}
+
+impl Peer {
+    /// As it is written in tables and on the command line.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Weir => "weir".into(),
+            Self::Nginx => "nginx".into(),
+            Self::Floor(batch) => format!("floor:{batch}"),
+        }
+    }
+
+    /// Whether it can be asked over this protocol.
+    pub(crate) fn speaks(&self, protocol: Protocol) -> bool {
+        match self {
+            Self::Weir => true,
+            Self::Nginx => protocol == Protocol::Rtmp,
+            Self::Floor(_) => protocol == Protocol::Flv,
+        }
+    }
+}
+
+/// Where the programs are.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) weir: PathBuf,
+    pub(crate) nginx: PathBuf,
+    pub(crate) nginx_modules: PathBuf,
+    /// Further arguments to `weir serve`.
+    pub(crate) weir_args: Vec<String>,
+}
+
+impl Programs {
+    /// Why this server cannot be measured here.
+    pub(crate) fn missing(&self, peer: &Peer) -> Option<String> {
+        let module = self.nginx_modules.join("ngx_rtmp_module.so");
+        match peer {
+            Peer::Weir if !self.weir.exists() => {
+                Some(format!("{} is not there: cargo build --release --bin weir", self.weir.display()))
+            }
+            Peer::Nginx if !self.nginx.exists() || !module.exists() => Some(
+                "nginx with its RTMP module is not there: apt-get install nginx libnginx-mod-rtmp".into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// A server that runs; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    peer: Peer,
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts a server on these cores and waits for its port.
+    pub(crate) fn start(peer: &Peer, programs: &Programs, house: &House, cores: &str) -> Result<Self> {
+        for port in [RTMP_PORT, HTTP_PORT] {
+            ensure!(TcpStream::connect(local(port)).is_err(), "something else listens on port {port}");
+        }
+        let folder = folder()?;
+        let words = match peer {
+            Peer::Weir => weir(&folder, programs)?,
+            Peer::Nginx => nginx(&folder, programs)?,
+            Peer::Floor(batch) => {
+                let own = std::env::current_exe()?.display().to_string();
+                let most = LONGEST.as_secs().to_string();
+                let listen = local(HTTP_PORT).to_string();
+                [
+                    own.as_str(),
+                    "floor",
+                    "--listen",
+                    &listen,
+                    "--batch-ms",
+                    &batch.to_string(),
+                    "--seconds",
+                    &most,
+                ]
+                .map(String::from)
+                .to_vec()
+            }
+        };
+        let words = [house.on_cores(cores), words].concat();
+        let log = fs::File::create(folder.join("log"))?;
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {}", words.join(" ")))?;
+        let mut server = Self { peer: peer.clone(), child, folder };
+        server.wait_for_port()?;
+        Ok(server)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where players go.
+    pub(crate) fn address(&self, protocol: Protocol) -> SocketAddr {
+        local(if protocol == Protocol::Rtmp { RTMP_PORT } else { HTTP_PORT })
+    }
+
+    /// Where publishers go.
+    pub(crate) fn push(&self) -> Push {
+        match self.peer {
+            Peer::Floor(_) => Push::Feed(local(HTTP_PORT)),
+            _ => Push::Rtmp(local(RTMP_PORT)),
+        }
+    }
+
+    /// Why it is no longer there.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        Some(format!("the server ended ({status}): {}", self.log()))
+    }
+
+    /// The end of what it printed, to explain a failure.
+    pub(crate) fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        let from = log.len().saturating_sub(1000);
+        String::from_utf8_lossy(&log[from..]).trim().to_owned()
+    }
+
+    fn wait_for_port(&mut self) -> Result<()> {
+        let SocketAddr::V4(address) = (match self.push() {
+            Push::Rtmp(address) | Push::Feed(address) => address,
+        }) else {
+            bail!("an address of IPv4 was expected")
+        };
+        let start = Instant::now();
+        while start.elapsed() < START {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended at its start ({status}): {}", self.peer.name(), self.log());
+            }
+            if TcpStream::connect(address).is_ok() {
+                // Whatever else a server does at its start shall not be in the measurement.
+                sleep(Duration::from_millis(500));
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        bail!("{} did not open its port: {}", self.peer.name(), self.log())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let everyone = crate::process::tree(self.child.id());
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).output();
+        let start = Instant::now();
+        while start.elapsed() < END {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                break;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // Its children first, then itself: these are processes that it started.
+            for id in everyone.iter().skip(1) {
+                let _ = Command::new("kill").args(["-KILL", &id.to_string()]).output();
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn folder() -> Result<PathBuf> {
+    let mut number = 0;
+    loop {
+        let folder = std::env::temp_dir().join(format!("weir-bench-{}-{number}", std::process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(_) if number < 10_000 => number += 1,
+            Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+        }
+    }
+}
+
+fn weir(folder: &Path, programs: &Programs) -> Result<Vec<String>> {
+    let config = folder.join("bench.toml");
+    fs::write(&config, "[limits]\nconnections_per_ip = 0\n\n[push]\nscheme = \"open\"\n")?;
+    let data = folder.join("data");
+    let weir = programs.weir.canonicalize()?.display().to_string();
+    let [config, data] = [config, data].map(|path| path.display().to_string());
+    let [rtmp, http] = [RTMP_PORT, HTTP_PORT].map(|port| local(port).to_string());
+    let mut words: Vec<String> =
+        [&weir, "serve", "--data", &data, "--config", &config, "--http", &http, "--rtmp", &rtmp, "--no-demo"]
+            .map(String::from)
+            .to_vec();
+    words.extend(programs.weir_args.iter().cloned());
+    Ok(words)
+}
+
+fn nginx(folder: &Path, programs: &Programs) -> Result<Vec<String>> {
+    let config = folder.join("nginx.conf");
+    let text = format!(
+        "load_module {modules}/ngx_rtmp_module.so;\ndaemon off;\nworker_processes 1;\nworker_rlimit_nofile 20000;\n\
+         error_log {folder}/error.log warn;\npid {folder}/nginx.pid;\nevents {{ worker_connections 15000; }}\n\
+         rtmp {{ access_log off; server {{ listen {listen}; chunk_size 4096; application live {{ live on; }} }} }}\n",
+        modules = programs.nginx_modules.display(),
+        folder = folder.display(),
+        listen = local(RTMP_PORT),
+    );
+    fs::write(&config, text)?;
+    let [folder, config] = [folder, &config].map(|path| path.display().to_string());
+    let errors = format!("{folder}/error.log");
+    Ok(vec![
+        programs.nginx.display().to_string(),
+        "-p".into(),
+        folder,
+        "-c".into(),
+        config,
+        "-e".into(),
+        errors,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_are_named_as_they_are_asked_for() {
+        for name in ["weir", "nginx", "floor:0", "floor:100"] {
+            assert_eq!(name.parse::<Peer>().unwrap().name(), name);
+        }
+        for name in ["", "floor", "floor:", "floor:1001", "floor:-1", "srs"] {
+            assert!(name.parse::<Peer>().is_err(), "{name}");
+        }
+    }
+}

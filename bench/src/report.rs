@@ -1,0 +1,252 @@
+//! Tables in Markdown and lines of JSON.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::measure::Row;
+use crate::scene::{Churned, Held, Joined};
+use crate::stats::median;
+
+/// A file that takes one line of JSON for every measurement.
+#[derive(Debug)]
+pub(crate) struct Lines(Option<File>);
+
+impl Lines {
+    /// Writes anew to `path`, or nowhere.
+    pub(crate) fn to(path: Option<&Path>) -> Result<Self> {
+        let open = |path: &Path| File::create(path).with_context(|| path.display().to_string());
+        Ok(Self(path.map(open).transpose()?))
+    }
+
+    /// Adds one line, in which `case` says what was measured.
+    pub(crate) fn add(&mut self, case: &str, row: &impl Serialize) -> Result<()> {
+        let Some(file) = &mut self.0 else { return Ok(()) };
+        let mut value = serde_json::to_value(row)?;
+        if let Some(object) = value.as_object_mut() {
+            object.insert("case".into(), case.into());
+        }
+        writeln!(file, "{value}")?;
+        Ok(())
+    }
+}
+
+/// One table for measurements of the same kind: medians over repetitions, and ratios to what was measured beside them.
+pub(crate) fn fan_out(title: &str, rows: &[Row]) -> String {
+    let columns = vec![
+        "proto",
+        "viewers",
+        "streams",
+        "cores",
+        "peer",
+        "n",
+        "CPU-s/GB",
+        "/ nginx",
+        "/ floor:0",
+        "/ floor:100",
+        "cpu %",
+        "latency p50 ms",
+        "p99",
+        "first key p50 ms",
+        "p99",
+        "RSS KB/viewer",
+        "RSS KB/stream",
+        "idle MB",
+        "alive",
+        "behind",
+        "tool %",
+        "others %",
+        "valid",
+    ];
+    let mut table = Table::new(title, columns);
+    let mut done: Vec<&Row> = Vec::new();
+    for row in rows {
+        if done.iter().any(|other| same(other, row) && other.peer == row.peer) {
+            continue;
+        }
+        done.push(row);
+        let mine: Vec<&Row> =
+            rows.iter().filter(|other| same(other, row) && other.peer == row.peer).collect();
+        let of = |field: fn(&Row) -> Option<f64>| middle(&mine, field);
+        let cost = of(|row| row.cpu_s_per_gb);
+        let ratio = |peer: &str| {
+            let beside: Vec<&Row> =
+                rows.iter().filter(|other| other.peer == peer && beside(other, row)).collect();
+            let other = middle(&beside, |row| row.cpu_s_per_gb)?;
+            cost.filter(|_| other > 0.0).map(|cost| cost / other)
+        };
+        let worst = |field: fn(&Row) -> usize| mine.iter().map(|row| field(row)).max().unwrap_or(0);
+        let alive = mine.iter().map(|row| row.alive).min().unwrap_or(0);
+        let invalid = mine.iter().find_map(|row| row.invalid.clone());
+        table.row(vec![
+            row.protocol.into(),
+            row.viewers.to_string(),
+            row.streams.to_string(),
+            row.server_cores.clone(),
+            row.peer.clone(),
+            mine.len().to_string(),
+            number(cost, 2),
+            number(ratio("nginx"), 2),
+            number(ratio("floor:0"), 2),
+            number(ratio("floor:100"), 2),
+            number(of(|row| Some(row.cpu_percent)), 1),
+            number(of(|row| row.latency_p50_ms), 1),
+            number(of(|row| row.latency_p99_ms), 1),
+            number(of(|row| row.first_key_p50_ms), 1),
+            number(of(|row| row.first_key_p99_ms), 1),
+            // A difference of pages says nothing about a few viewers, nor about viewers of many streams.
+            number(
+                of(|row| Some(row.rss_per_viewer_kb)).filter(|_| row.viewers >= 100 && row.streams == 1),
+                1,
+            ),
+            number(of(|row| Some(row.rss_per_stream_kb)).filter(|_| row.streams >= 100), 1),
+            number(of(|row| Some(row.rss_idle_kb as f64 / 1024.0)), 1),
+            alive.to_string(),
+            worst(|row| row.behind).to_string(),
+            number(of(|row| Some(row.tool_percent)), 0),
+            number(of(|row| Some(row.background_percent)), 0),
+            invalid.unwrap_or_else(|| "yes".into()),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of first key frames.
+pub(crate) fn join(rows: &[Joined]) -> String {
+    let columns = ["proto", "peer", "alone p50 ms", "p99", "joining in the second", "p50 ms", "p99", "alive"];
+    let mut table = Table::new("First key frame", columns.to_vec());
+    for row in rows {
+        table.row(vec![
+            row.protocol.into(),
+            row.peer.clone(),
+            number(row.single_p50_ms, 2),
+            number(row.single_p99_ms, 2),
+            row.viewers.to_string(),
+            number(row.together_p50_ms, 1),
+            number(row.together_p99_ms, 1),
+            row.alive.to_string(),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of players that come and go.
+pub(crate) fn churn(rows: &[Churned]) -> String {
+    let columns = [
+        "proto",
+        "peer",
+        "joins/s",
+        "seconds",
+        "joins",
+        "shown",
+        "lost",
+        "cpu %",
+        "RSS MB before",
+        "early",
+        "late",
+        "after",
+        "descriptors before",
+        "early",
+        "late",
+        "after",
+    ];
+    let mut table = Table::new("Players that come and go", columns.to_vec());
+    for row in rows {
+        let mb = |kb: f64| number(Some(kb / 1024.0), 2);
+        table.row(vec![
+            row.protocol.into(),
+            row.peer.clone(),
+            row.per_second.to_string(),
+            number(Some(row.seconds), 0),
+            row.joins.to_string(),
+            row.shown.to_string(),
+            row.lost.to_string(),
+            number(Some(row.cpu_percent), 1),
+            mb(row.rss_before_kb as f64),
+            mb(row.rss_early_kb),
+            mb(row.rss_late_kb),
+            mb(row.rss_after_kb as f64),
+            row.descriptors_before.to_string(),
+            number(Some(row.descriptors_early), 0),
+            number(Some(row.descriptors_late), 0),
+            row.descriptors_after.to_string(),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of memory.
+pub(crate) fn memory(rows: &[Held]) -> String {
+    let columns = [
+        "proto",
+        "peer",
+        "viewers",
+        "alive",
+        "idle MB",
+        "one stream MB",
+        "all watching MB",
+        "at the end MB",
+        "KB/viewer",
+        "growth KB/min",
+        "all gone MB",
+    ];
+    let mut table = Table::new("Resident memory", columns.to_vec());
+    for row in rows {
+        let mb = |kb: u64| number(Some(kb as f64 / 1024.0), 2);
+        table.row(vec![
+            row.protocol.into(),
+            row.peer.clone(),
+            row.viewers.to_string(),
+            row.alive.to_string(),
+            mb(row.rss_idle_kb),
+            mb(row.rss_stream_kb),
+            mb(row.rss_series_kb.first().copied().unwrap_or(0)),
+            mb(row.rss_series_kb.last().copied().unwrap_or(0)),
+            number(Some(row.rss_per_viewer_kb), 2),
+            number(Some(row.growth_kb_per_minute), 0),
+            mb(row.rss_after_kb),
+        ]);
+    }
+    table.finish()
+}
+
+/// Two rows that are repetitions of each other, the peer apart.
+fn same(one: &Row, other: &Row) -> bool {
+    one.protocol == other.protocol && beside(one, other)
+}
+
+/// Two rows that may be compared: the floor has one protocol only.
+fn beside(one: &Row, other: &Row) -> bool {
+    (one.viewers, one.streams, one.poll_ms) == (other.viewers, other.streams, other.poll_ms)
+        && one.server_cores == other.server_cores
+}
+
+fn middle(rows: &[&Row], field: fn(&Row) -> Option<f64>) -> Option<f64> {
+    median(rows.iter().filter_map(|row| field(row)).collect())
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".into(), |value| format!("{value:.digits$}"))
+}
+
+struct Table {
+    text: String,
+}
+
+impl Table {
+    fn new(title: &str, columns: Vec<&str>) -> Self {
+        let rule = vec!["---"; columns.len()].join(" | ");
+        Self { text: format!("### {title}\n\n| {} |\n| {rule} |\n", columns.join(" | ")) }
+    }
+
+    fn row(&mut self, cells: Vec<String>) {
+        self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+
+    fn finish(self) -> String {
+        self.text
+    }
+}
