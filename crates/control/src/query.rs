@@ -68,6 +68,11 @@ impl Query {
         Ok(first.filter(|value| !value.is_empty()))
     }
 
+    /// The names of the parameters, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().map(|(name, _)| name.as_str())
+    }
+
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.parameters.iter().filter(move |(have, _)| have == name).map(|(_, value)| value.as_str())
     }

@@ -16,20 +16,26 @@
 //! Lock order: the registry's, then a stream's, then whatever a [`Wake`] takes. No lock is held across a call out
 //! but that one, and none is ever taken for a viewer.
 
+mod arrivals;
 mod cursor;
 mod entry;
 mod feed;
+mod meter;
 mod publisher;
 mod registry;
 mod ring;
 mod stream;
+mod totals;
 
+pub use arrivals::Arrivals;
 pub use cursor::{Cursor, Drops, Lag, Profile, Verdict};
 pub use entry::{Entry, SLOTS, Slot, Wire};
 pub use feed::{Feed, Start};
+pub use meter::Measured;
 pub use publisher::{Publisher, PushError, Pushed};
 pub use registry::{Hub, Identity, Name, Occupied, Options};
 pub use stream::{End, Headers, Phase, Stream, Summary, Wake};
+pub use totals::Totals;
 
 #[cfg(test)]
 mod tests;

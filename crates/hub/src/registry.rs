@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::publisher::Publisher;
 use crate::stream::{End, Phase, Stream, Taken};
+use crate::totals::Totals;
 
 /// Bounds of every stream. Times in milliseconds, sizes in bytes.
 #[derive(Debug, Clone)]
@@ -68,12 +70,15 @@ pub enum Occupied {
 pub struct Hub {
     options: Options,
     streams: Mutex<HashMap<Name, Arc<Stream>>>,
+    /// Of the streams that have left the registry; taken only with the registry's lock held.
+    past: Mutex<Totals>,
+    refused_full: AtomicU64,
 }
 
 impl Hub {
     /// A hub without streams.
     pub fn new(options: Options) -> Hub {
-        Hub { options, streams: Mutex::default() }
+        Hub { options, streams: Mutex::default(), past: Mutex::default(), refused_full: AtomicU64::new(0) }
     }
 
     /// Takes the stream `name` for `identity`. The same identity replaces its own older push at once and keeps
@@ -112,12 +117,28 @@ impl Hub {
         streams
     }
 
+    /// All streams, waited for ones included, in no order.
+    pub fn all(&self) -> Vec<Arc<Stream>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// What was counted since the start.
+    pub fn totals(&self) -> Totals {
+        // Under one lock, so that a stream that ends at this moment is counted once.
+        let streams = self.lock();
+        let mut totals = *self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.values().for_each(|stream| totals += stream.totals());
+        totals.refused_full = self.refused_full.load(Ordering::Relaxed);
+        totals
+    }
+
     /// Ends a stream now: its publisher is told `end`, its readers are let go. Returns whether it was there.
     pub fn drop_stream(&self, name: &Name, end: End) -> bool {
         let mut streams = self.lock();
         let Some(stream) = streams.remove(name) else { return false };
         // Still under the registry's lock: whoever finds a stream there finds one that has not ended.
         stream.end(end);
+        self.add_past(&stream);
         true
     }
 
@@ -128,8 +149,16 @@ impl Hub {
             // Under the registry's lock nobody can get hold of a stream that is about to be forgotten, so a push
             // or a play that comes at this very moment finds either this stream alive or none.
             let wanted = Arc::strong_count(stream) > 1;
-            stream.sweep(now_ms, self.options.grace_ms, wanted)
+            let stays = stream.sweep(now_ms, self.options.grace_ms, wanted);
+            if !stays {
+                self.add_past(stream);
+            }
+            stays
         });
+    }
+
+    fn add_past(&self, stream: &Stream) {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner) += stream.totals();
     }
 
     fn entry(&self, name: &Name) -> Result<Arc<Stream>, Occupied> {
@@ -138,6 +167,7 @@ impl Hub {
             return Ok(stream.clone());
         }
         if streams.len() >= self.options.max_streams {
+            self.refused_full.fetch_add(1, Ordering::Relaxed);
             return Err(Occupied::Full);
         }
         let stream = Arc::new(Stream::new(name.clone(), self.options.clone()));

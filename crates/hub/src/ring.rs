@@ -15,6 +15,7 @@ pub(crate) struct Ring {
     next_seq: u64,
     bytes_total: u64,
     newest_key: Option<u64>,
+    outgrown: u64,
 }
 
 impl Ring {
@@ -47,6 +48,16 @@ impl Ring {
     /// The oldest frame.
     pub(crate) fn first(&self) -> Option<&Arc<Entry>> {
         self.entries.front()
+    }
+
+    /// Bytes of the stored frames.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.entries.front().map_or(0, |front| self.bytes_total - front.bytes_before)
+    }
+
+    /// How often a group of pictures outgrew its bound.
+    pub(crate) fn outgrown(&self) -> u64 {
+        self.outgrown
     }
 
     /// Stores a frame and lets go of what no viewer may start at or still be sent.
@@ -82,6 +93,7 @@ impl Ring {
                 // A group of pictures that outgrew its bound cannot be started in any more: without its key frame
                 // the rest is noise to a decoder.
                 self.newest_key = None;
+                self.outgrown += 1;
             }
             self.entries.pop_front();
         }

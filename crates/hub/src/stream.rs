@@ -8,9 +8,12 @@ use media::frame::{Frame, Kind, Role};
 use media::timeline::Timeline;
 use tokio::sync::watch;
 
+use crate::arrivals::Arrivals;
+use crate::meter::{Measured, Meter};
 use crate::publisher::{PushError, Pushed};
 use crate::registry::{Identity, Name, Options};
 use crate::ring::Ring;
+use crate::totals::Totals;
 
 /// Most decoder configurations kept per stream: two kinds times the tracks of a multitrack push.
 const MAX_CONFIGS: usize = 16;
@@ -121,6 +124,8 @@ pub(crate) struct Inner {
     bytes_in: u64,
     time_jumps: u64,
     takeovers: u64,
+    meter: Meter,
+    arrivals: Arrivals,
 }
 
 /// What came of asking for a stream.
@@ -161,6 +166,8 @@ impl Stream {
             bytes_in: 0,
             time_jumps: 0,
             takeovers: 0,
+            meter: Meter::default(),
+            arrivals: Arrivals::default(),
         };
         Stream {
             name,
@@ -229,6 +236,34 @@ impl Stream {
         }
     }
 
+    /// What came in over the last seconds before `now_ms`.
+    pub fn measured(&self, now_ms: u64) -> Measured {
+        self.lock().meter.measured(now_ms)
+    }
+
+    /// When the newest of each kind came in this push.
+    pub fn arrivals(&self) -> Arrivals {
+        self.lock().arrivals
+    }
+
+    /// Bytes of media in the ring.
+    pub fn ring_bytes(&self) -> u64 {
+        self.lock().ring.bytes()
+    }
+
+    /// What was counted on this stream.
+    pub(crate) fn totals(&self) -> Totals {
+        let inner = self.lock();
+        Totals {
+            bytes_in: inner.bytes_in,
+            frames_in: inner.frames_in,
+            time_jumps: inner.time_jumps,
+            takeovers: inner.takeovers,
+            groups_outgrown: inner.ring.outgrown(),
+            refused_full: 0,
+        }
+    }
+
     /// Has `wake` told of every change from now on, until [`Stream::untap`] is given the returned number.
     pub(crate) fn tap(&self, wake: Arc<dyn Wake>) -> u64 {
         let mut inner = self.lock();
@@ -269,6 +304,7 @@ impl Stream {
         }
         inner.last_publisher += 1;
         inner.publish_ms = now_ms;
+        inner.arrivals = Arrivals::begin(inner.last_publisher, now_ms);
         inner.grace_from = None;
         inner.left_undated = false;
         // The new encoder's pictures share nothing with the old one's: its headers and its first key frame come
@@ -277,6 +313,7 @@ impl Stream {
         inner.awaits_key = true;
         inner.begun = None;
         inner.ring.forget_start();
+        inner.meter.restart();
         let id = inner.last_publisher;
         let (revoke, revoked) = watch::channel(None);
         inner.publisher = Some(Current { id, identity, revoke });
@@ -301,6 +338,7 @@ impl Stream {
         inner.last_frame_ms = now_ms;
         inner.frames_in += 1;
         inner.bytes_in += frame.body.len() as u64;
+        inner.arrivals.note(&frame, now_ms);
         let mut jumped = false;
         if matches!(frame.role, Role::Config | Role::Metadata) {
             frame.time = inner.timeline.last();
@@ -311,6 +349,7 @@ impl Stream {
             jumped = mapped.jumped;
             inner.time_jumps += u64::from(jumped);
             inner.note_track(frame.kind);
+            inner.meter.note(&frame, now_ms);
             match frame.role {
                 Role::Key => inner.awaits_key = false,
                 Role::Inter | Role::Disposable if inner.awaits_key => return Ok(Pushed::Undecodable),

@@ -541,3 +541,19 @@ fn onmetadata_and_unknown_data_are_forwarded_as_they_are() {
         .collect();
     assert_eq!(data, [META, META, cue], "the first is the one that came before the key frame");
 }
+
+#[test]
+fn totals_keep_what_ended_streams_took_in() {
+    let mut show = Show::on_air();
+    show.push(Kind::Audio, 0, AUDIO);
+    let before = show.hub.totals();
+    assert_eq!(before.frames_in, 4);
+    assert!(show.stream().ring_bytes() > 0);
+    show.hub.drop_stream(&show.name, End::Finished);
+    assert!(show.hub.all().is_empty());
+    assert_eq!(show.hub.totals(), before, "what an ended stream took in was forgotten, or counted twice");
+    let full: Vec<_> =
+        (0..=OPTIONS.max_streams).map(|n| show.hub.open(&Name::new(&format!("live/{n}")))).collect();
+    assert_eq!(full.iter().filter(|opened| opened.is_err()).count(), 1);
+    assert_eq!(show.hub.totals().refused_full, 1);
+}

@@ -5,8 +5,8 @@ use media::frame::Kind;
 
 /// The decoder configuration of a 64x64 H.264 picture, of any level.
 pub fn avc_config(level: u8) -> Bytes {
-    let sps = [0x67, 0x42, 0xC0, level, 0xDA, 0x08, 0x84, 0x9C];
-    let mut out = vec![0x17, 0, 0, 0, 0, 1, 0x42, 0xC0, level, 0xFF, 0xE1, 0, 8];
+    let sps = [0x67, 0x42, 0xC0, level, 0xDA, 0x10, 0x99];
+    let mut out = vec![0x17, 0, 0, 0, 0, 1, 0x42, 0xC0, level, 0xFF, 0xE1, 0, 7];
     out.extend_from_slice(&sps);
     out.extend_from_slice(&[1, 0, 4, 0x68, 0xCE, 0x3C, 0x80]);
     out.into()
@@ -24,6 +24,16 @@ pub fn metadata(title: &str) -> Bytes {
     out.extend_from_slice(&title.as_bytes()[..title.len().min(255)]);
     out.extend_from_slice(&[0, 0, 9]);
     out.into()
+}
+
+/// The publisher's time that a picture of a clip carries in its body.
+pub fn stamp(body: &[u8]) -> Option<u32> {
+    match *body {
+        [0x17 | 0x27, 1, _, _, _, _, _, _, _, 0x65 | 0x41, a, b, c, d, ..] => {
+            Some(u32::from_be_bytes([a, b, c, d]))
+        }
+        _ => None,
+    }
 }
 
 /// One frame of a clip.

@@ -3,6 +3,7 @@
 //! Nothing of this is ever linked into the server.
 
 pub mod clip;
+pub mod follower;
 pub mod http;
 pub mod publisher;
 pub mod viewer;

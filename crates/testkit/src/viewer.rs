@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -10,9 +10,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use media::flv;
 use media::frame::Kind;
 use rtmp::{ClientConfig, ClientEvent, ClientSession, MediaKind, Url};
+use socket2::{Domain, Socket, Type};
 
 /// Patience of every read: a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest text of a refusal, in bytes.
+const MAX_REASON: usize = 4096;
 
 /// One frame as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub struct Viewer {
     seen: VecDeque<Seen>,
     /// Why the server ended it.
     ended: Option<String>,
+    /// The bytes of the read in which the end came.
+    tail: Vec<u8>,
     buffer: Vec<u8>,
 }
 
@@ -50,10 +56,20 @@ enum Framing {
 impl Viewer {
     /// Plays `rtmp://`, `http://` or `ws://`; returns when the server has granted it. The error is the server's reason.
     pub fn open(url: &str) -> anyhow::Result<Viewer> {
+        Viewer::open_with(url, None)
+    }
+
+    /// The same with a bound on what the kernel receives ahead of the reader, as on a phone that stopped reading: what
+    /// it does not take stays with the server.
+    pub fn open_narrow(url: &str, receive_buffer: usize) -> anyhow::Result<Viewer> {
+        Viewer::open_with(url, Some(receive_buffer))
+    }
+
+    fn open_with(url: &str, receive_buffer: Option<usize>) -> anyhow::Result<Viewer> {
         let mut viewer = match url.split_once("://") {
-            Some(("rtmp", _)) => Viewer::rtmp(url)?,
-            Some(("http", rest)) => Viewer::http(rest, false)?,
-            Some(("ws", rest)) => Viewer::http(rest, true)?,
+            Some(("rtmp", _)) => Viewer::rtmp(url, receive_buffer)?,
+            Some(("http", rest)) => Viewer::http(rest, false, receive_buffer)?,
+            Some(("ws", rest)) => Viewer::http(rest, true, receive_buffer)?,
             _ => bail!("no address of a stream: {url}"),
         };
         if matches!(viewer.wire, Wire::Rtmp(_)) {
@@ -86,6 +102,16 @@ impl Viewer {
         self.ended.as_deref()
     }
 
+    /// After the end: all bytes from the read in which it came to the close of the connection.
+    pub fn rest(&mut self) -> anyhow::Result<Vec<u8>> {
+        let mut rest = std::mem::take(&mut self.tail);
+        match self.socket.read_to_end(&mut rest) {
+            Ok(_) => Ok(rest),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(rest),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sends bytes that no player would.
     pub fn send_raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.socket.write_all(bytes)
@@ -112,16 +138,16 @@ impl Viewer {
         }
     }
 
-    fn rtmp(url: &str) -> anyhow::Result<Viewer> {
+    fn rtmp(url: &str, receive_buffer: Option<usize>) -> anyhow::Result<Viewer> {
         let url = url.parse::<Url>()?;
-        let socket = TcpStream::connect((url.host.as_str(), url.port)).context("no connection")?;
+        let socket = dial((url.host.as_str(), url.port), receive_buffer)?;
         let session = ClientSession::play(ClientConfig::default(), url, [9; 32]);
         Viewer::new(socket, Wire::Rtmp(Box::new(session)))
     }
 
-    fn http(rest: &str, websocket: bool) -> anyhow::Result<Viewer> {
+    fn http(rest: &str, websocket: bool, receive_buffer: Option<usize>) -> anyhow::Result<Viewer> {
         let (host, path) = rest.split_once('/').context("an address without a path")?;
-        let mut socket = TcpStream::connect(host).context("no connection")?;
+        let mut socket = dial(host, receive_buffer)?;
         let upgrade = if websocket {
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         } else {
@@ -142,10 +168,12 @@ impl Viewer {
             "200" if head.to_lowercase().contains("transfer-encoding: chunked") => Framing::Chunked,
             "200" => Framing::Bare,
             _ => {
-                let mut body = String::new();
-                // The body is there for the message only.
-                let _ = socket.read_to_string(&mut body);
-                bail!("{status}: {body}");
+                let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+                // The connection stays open after it, so its length is what ends it.
+                let mut body =
+                    vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0).min(MAX_REASON)];
+                socket.read_exact(&mut body).context("half a refusal")?;
+                bail!("{status}: {}", String::from_utf8_lossy(&body));
             }
         };
         let flv = flv::Demuxer::default();
@@ -155,7 +183,14 @@ impl Viewer {
     fn new(socket: TcpStream, wire: Wire) -> anyhow::Result<Viewer> {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(Viewer { socket, wire, seen: VecDeque::new(), ended: None, buffer: vec![0; 64 * 1024] })
+        Ok(Viewer {
+            socket,
+            wire,
+            seen: VecDeque::new(),
+            ended: None,
+            tail: Vec::new(),
+            buffer: vec![0; 64 * 1024],
+        })
     }
 
     fn is_granted(&self) -> bool {
@@ -202,6 +237,7 @@ impl Viewer {
                         }
                         ClientEvent::Ended { code, description } => {
                             self.ended = Some(format!("{code}: {description}"));
+                            self.tail = bytes.to_vec();
                             return Ok(false);
                         }
                     }
@@ -220,6 +256,7 @@ impl Viewer {
                         }
                         Payload::End(reason) => {
                             self.ended = Some(reason);
+                            self.tail = bytes.to_vec();
                             return Ok(false);
                         }
                     }
@@ -231,6 +268,17 @@ impl Viewer {
         }
         Ok(true)
     }
+}
+
+/// Connects. The bound on the receive buffer must be set before: it decides the window that TCP announces.
+fn dial(host: impl ToSocketAddrs, receive_buffer: Option<usize>) -> anyhow::Result<TcpStream> {
+    let addr = host.to_socket_addrs()?.next().context("no such host")?;
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    if let Some(bytes) = receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.connect(&addr.into()).context("no connection")?;
+    Ok(socket.into())
 }
 
 enum Payload {

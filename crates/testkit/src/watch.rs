@@ -69,3 +69,30 @@ impl Watch {
         self.counts.get(&role).copied().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::{Clip, Shot, avc_config};
+
+    fn seen(shot: &Shot, time: i64) -> Seen {
+        Seen { kind: shot.kind, time, body: shot.body.clone() }
+    }
+
+    #[test]
+    fn a_watch_finds_what_no_viewer_should_see() {
+        let shots = Clip { audio_ms: 0, ..Clip::default() }.shots(0, 80);
+        let config = Seen { kind: Kind::Video, time: 0, body: avc_config(30) };
+        let faults = |frames: &[Seen]| {
+            let mut watch = Watch::with_largest_gap(100);
+            frames.iter().for_each(|frame| watch.see(frame));
+            watch.faults.len()
+        };
+        let (key, inter) = (&shots[0], &shots[1]);
+        assert_eq!(faults(&[config.clone(), seen(key, 0), seen(inter, 40)]), 0);
+        assert_eq!(faults(&[seen(key, 0)]), 1, "no configuration");
+        assert_eq!(faults(&[config.clone(), seen(inter, 0)]), 1, "no key frame");
+        assert_eq!(faults(&[config.clone(), seen(key, 0), seen(inter, 140)]), 1, "a gap");
+        assert_eq!(faults(&[config, seen(key, 40), seen(inter, 0)]), 1, "time goes back");
+    }
+}
