@@ -1,6 +1,8 @@
 //! Admission: a client's wish in the words of its protocol becomes a grant, or a refusal that it can be told.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use control::Authority;
@@ -13,11 +15,31 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Secrets;
 
+/// The code of a refusal that is nobody's fault.
+const DRAINING: &str = "draining";
+
 /// Decides for every transport alike.
 #[derive(Debug)]
 pub struct Admission {
-    authority: RwLock<Authority>,
+    rules: RwLock<Rules>,
     clock: Clock,
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Rules {
+    authority: Authority,
+    /// The streams that the configuration itself forbids.
+    configured: HashSet<(String, String)>,
+}
+
+impl Rules {
+    fn new(authority: Authority) -> Rules {
+        // Whether a time has come is asked when somebody wants the stream; here all that are listed count.
+        let listed = authority.forbidden(i64::MIN);
+        let configured = listed.into_iter().map(|stream| (stream.app, stream.stream)).collect();
+        Rules { authority, configured }
+    }
 }
 
 /// What a client asks for.
@@ -66,11 +88,20 @@ pub struct Refused {
 impl Admission {
     /// The rules of a configuration.
     pub fn new(config: &Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<Admission> {
-        Ok(Admission { authority: RwLock::new(config.authority(secrets)?), clock })
+        let rules = RwLock::new(Rules::new(config.authority(secrets)?));
+        Ok(Admission { rules, clock, closed: AtomicBool::new(false) })
     }
 
     /// Decides at this moment.
     pub fn admit(&self, asked: &Asked<'_>) -> Result<Admitted, Refused> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(Refused {
+                code: DRAINING,
+                message: "this server is about to stop: connect again, to another one or after its restart"
+                    .into(),
+                message_zh: "服务器即将停止：请重新连接".into(),
+            });
+        }
         let query = Query::parse(asked.query).map_err(|error| Refused {
             code: "bad_query",
             message: error.to_string(),
@@ -86,8 +117,8 @@ impl Admission {
             peer: asked.peer,
             referrer: asked.referrer,
         };
-        let authority = self.authority.read().unwrap_or_else(PoisonError::into_inner);
-        match authority.authorize(&request, self.clock.unix_seconds()) {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        match rules.authority.authorize(&request, self.clock.unix_seconds()) {
             Ok(grant) => Ok(Admitted {
                 name: Name::new(&format!("{}/{}", grant.app, grant.stream)),
                 identity: Identity(grant.identity.to_string()),
@@ -104,30 +135,72 @@ impl Admission {
         }
     }
 
+    /// Refuses everybody from now on, or no longer.
+    pub fn set_closed(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// Puts the rules of another configuration into force. What was forbidden while the server ran stays forbidden;
+    /// what the old configuration forbade is up to the new one.
+    pub fn replace(&self, authority: Authority) {
+        let mut current = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Rules::new(authority);
+        for stream in current.authority.forbidden(self.clock.unix_seconds()) {
+            if !current.configured.contains(&(stream.app.clone(), stream.stream.clone())) {
+                // It fails only when the new configuration alone forbids as many streams as there may be.
+                let _ = next.authority.forbid(&stream.app, &stream.stream, stream.until, &stream.reason);
+            }
+        }
+        *current = next;
+    }
+
+    /// Looks at the rules in force.
+    pub fn look<T>(&self, look: impl FnOnce(&Authority) -> T) -> T {
+        look(&self.rules.read().unwrap_or_else(PoisonError::into_inner).authority)
+    }
+
     /// Changes the rules while the server runs.
     pub fn change(&self, change: impl FnOnce(&mut Authority)) {
-        change(&mut self.authority.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.rules.write().unwrap_or_else(PoisonError::into_inner).authority);
     }
 }
 
+/// The part of a name from outside that may stand in the log. Clients that put an address together wrongly, with `&`
+/// for `?` or with percent signs where none belong, send signatures as parts of names.
+pub fn loggable(text: &str) -> &str {
+    const LONGEST: usize = 256;
+    let mut end = text.find(['?', '&', '=', '%', ';', '#']).unwrap_or(text.len()).min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
 impl Refused {
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        if self.code == DRAINING { 503 } else { 403 }
+    }
+
     /// The reason in both languages, for a protocol that has one text for it.
     pub fn for_people(&self) -> String {
         format!("{} / {}", self.message, self.message_zh)
     }
 
     /// One line for the operator: who was refused what, and why.
-    pub fn log(&self, asked: &Asked<'_>) {
+    pub fn log(&self, session: u64, wire: &'static str, asked: &Asked<'_>) {
         let action = match asked.action {
             Action::Push => "push",
             Action::Play => "play",
         };
         let peer = asked.peer.map(|peer| peer.to_string()).unwrap_or_default();
         warn!(
+            session,
+            wire,
             action,
-            host = asked.host,
-            app = asked.app,
-            stream = asked.stream,
+            host = loggable(asked.host),
+            app = loggable(asked.app),
+            stream = loggable(asked.stream),
             peer,
             code = self.code,
             reason = self.message,

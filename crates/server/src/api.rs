@@ -1,3 +1,155 @@
-//! The public HTTP API. Its JSON is made here and nowhere else; what it tells is safe to tell anybody who may play.
+//! The HTTP API. Its JSON is made here and nowhere else.
+//!
+//! One table, `table::OPERATIONS`, says what there is: requests are dispatched by it, and the OpenAPI document and the
+//! page at `/api/v1/docs` are made of it. `/api/v1/live` is for everybody and tells what is safe to tell anybody who
+//! may play; everything else is the operator's and wants a key.
 
-pub mod live;
+mod addresses;
+mod call;
+mod clients;
+pub mod compat;
+mod docs;
+mod forbid;
+pub mod health;
+mod live;
+mod openapi;
+mod shape;
+mod streams;
+mod table;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use control::query::Query;
+
+use crate::admission::loggable;
+use crate::app::App;
+use crate::http::head::{API, Head, Method};
+use crate::http::response::Response;
+use crate::http::router;
+use crate::operator::keys::{Holder, Scope};
+use call::Call;
+use table::{Access, Operation};
+
+/// Answers a request for a path of the API, whose body has been read.
+pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> Response {
+    let method = if head.method == Method::Head { Method::Get } else { head.method };
+    let path = head.path.strip_prefix(API).unwrap_or_default();
+    let found: Vec<(&'static Operation, Vec<String>)> = table::at(path).collect();
+    let chosen = found.iter().find(|(operation, _)| operation.method == method).cloned();
+    let Some((operation, names)) = chosen else {
+        return match found.is_empty() {
+            true => router::not_found(),
+            false => wrong_method(&found),
+        };
+    };
+    let query = match Query::parse(&head.query) {
+        Ok(query) => query,
+        Err(bad) => return Response::error(400, "bad_query", &bad.to_string(), &bad.message_zh()),
+    };
+    let call = Call { app: app.clone(), head: head.clone(), query, names, body, peer };
+    let Access::Key(scope) = operation.access else { return run(operation, &call, None) };
+    // Keys and lists are files, and the threads of the runtime carry pictures.
+    let done =
+        tokio::task::spawn_blocking(move || match authorize(&call.app, &call.head, call.peer, scope) {
+            Ok(holder) => run(operation, &call, Some(&holder)),
+            Err(refusal) => refusal,
+        });
+    done.await.unwrap_or_else(|_| {
+        Response::error(
+            500,
+            "internal",
+            "this request met a bug in Weir; the log has more",
+            "内部错误，详见日志",
+        )
+    })
+}
+
+fn run(operation: &Operation, call: &Call, holder: Option<&Holder>) -> Response {
+    let response = call
+        .check_query(operation.query)
+        .and_then(|()| (operation.handle)(call))
+        .unwrap_or_else(|refusal| refusal);
+    if let Some(holder) = holder.filter(|_| operation.method != Method::Get) {
+        let (path, status) = (loggable(&call.head.path), response.status());
+        tracing::info!(key = holder.name, peer = %call.peer, ?operation.method, path, status, "API");
+    }
+    response
+}
+
+/// Whose key came with the request, if it may do this. It reads files.
+pub fn authorize(app: &App, head: &Head, peer: IpAddr, scope: Scope) -> Result<Holder, Response> {
+    authorize_key(app, bearer(head), peer, scope)
+}
+
+fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Result<Holder, Response> {
+    let keys = &app.operator.keys;
+    let refuse = |status, code, message: &str, zh: &str| {
+        Response::error(status, code, message, zh).with("WWW-Authenticate", "Bearer realm=\"weir\"")
+    };
+    let Some(key) = key else {
+        return Err(match keys.any() {
+            true => refuse(
+                401,
+                "no_key",
+                "this needs a key: send the header Authorization: Bearer wk_...",
+                "需要密钥：请带上请求头 Authorization: Bearer wk_...",
+            ),
+            false => refuse(
+                401,
+                "no_key",
+                "this needs a key, and there is none yet: make one with `weir key create NAME`, then send the header Authorization: Bearer wk_...",
+                "需要密钥，而现在还没有：请用 `weir key create NAME` 生成，再带上请求头 Authorization: Bearer wk_...",
+            ),
+        });
+    };
+    let Some(holder) = keys.check(key) else {
+        return Err(match app.operator.throttle.wrong(peer, app.clock.now_ms()) {
+            Some(seconds) => refuse(
+                429,
+                "too_many_tries",
+                "too many wrong keys came from your address: wait a minute",
+                "来自该地址的错误密钥过多：请稍后再试",
+            )
+            .with("Retry-After", seconds.to_string()),
+            None => refuse(
+                401,
+                "bad_key",
+                "this key is not known here: `weir key list` shows which there are, `weir key create NAME` makes one",
+                "密钥无效：用 `weir key list` 查看，用 `weir key create NAME` 生成",
+            ),
+        });
+    };
+    if holder.scope < scope {
+        return Err(Response::error(
+            403,
+            "read_only_key",
+            "this key may only read: make one with `weir key create NAME --scope write`",
+            "此密钥只读：请用 `weir key create NAME --scope write` 生成可写的密钥",
+        ));
+    }
+    Ok(holder)
+}
+
+/// The key of the `Authorization` header; the name of the scheme is in any case (RFC 9110 section 11.1).
+fn bearer(head: &Head) -> Option<&str> {
+    let (scheme, key) = head.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}
+
+fn wrong_method(found: &[(&'static Operation, Vec<String>)]) -> Response {
+    let mut allow: Vec<&str> = found.iter().map(|(operation, _)| table::verb(operation.method)).collect();
+    if allow.contains(&"GET") {
+        allow.push("HEAD");
+    }
+    allow.push("OPTIONS");
+    let allow = allow.join(", ");
+    Response::error(
+        405,
+        "method_not_allowed",
+        &format!("this address answers {allow} only"),
+        &format!("此地址只支持 {allow}"),
+    )
+    .with("Allow", allow)
+}

@@ -1,25 +1,31 @@
 //! The application: everything that the transports share, put together once.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use hub::{End, Hub, Lag, Name, Options};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use crate::admission::Admission;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::drain::Drain;
 use crate::fanout::{Fanout, Law, Settings};
+use crate::health::{self, Health};
 use crate::http::conn::Bounds;
 use crate::http::response::Cors;
-use crate::net::{Door, Permits, TlsFiles, acceptor, bind};
+use crate::metrics::{self, Counts};
+use crate::net::{Certificate, Door, Permits, TlsFiles, bind};
+use crate::operator::Operator;
+use crate::relay::{self, Relays};
+use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
-use crate::{demo, http, rtmp};
+use crate::{api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
 const SWEEP: Duration = Duration::from_millis(200);
@@ -39,8 +45,16 @@ pub struct App {
     pub permits: Permits,
     /// Who is connected.
     pub sessions: Sessions,
-    /// Which other origins' pages may read answers.
-    pub cors: Cors,
+    /// The operator's keys, and what the operator forbade.
+    pub operator: Operator,
+    /// Streams to and from other servers.
+    pub relays: Relays,
+    /// What is counted for whoever watches the server.
+    pub counts: Counts,
+    /// What is wrong with what is pushed.
+    pub health: Health,
+    /// Whether the server is about to end.
+    pub drain: Drain,
     /// Bounds of HTTP connections.
     pub http_bounds: Bounds,
     /// Bounds and sizes of RTMP connections.
@@ -49,6 +63,9 @@ pub struct App {
     pub grace_ms: u64,
     /// The configuration as it was loaded.
     pub config: Config,
+    cors: RwLock<Arc<Cors>>,
+    certificate: Option<Arc<Certificate>>,
+    reload: OnceLock<Reload>,
     ports: OnceLock<Ports>,
 }
 
@@ -63,6 +80,10 @@ pub struct Ports {
     pub rtmp: Option<SocketAddr>,
     /// RTMPS.
     pub rtmps: Option<SocketAddr>,
+    /// Metrics.
+    pub metrics: Option<SocketAddr>,
+    /// SRS's API.
+    pub srs: Option<SocketAddr>,
 }
 
 /// A running server. Dropping it ends its tasks; [`Server::stop`] ends it in good order.
@@ -76,18 +97,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds every listener and starts serving. Nothing listens when this fails.
+    /// A server without a data folder: its API has no keys, and nothing outlives it.
     pub async fn start(config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<Server> {
-        let tls = tls_acceptor(&config)?;
-        let app = Arc::new(App::new(config, secrets, clock)?);
+        Server::start_in(None, config, secrets, clock).await
+    }
+
+    /// Binds every listener and starts serving. Nothing listens when this fails.
+    pub async fn start_in(
+        data: Option<&Path>,
+        config: Config,
+        secrets: &Secrets,
+        clock: Clock,
+    ) -> anyhow::Result<Server> {
+        let app = Arc::new(App::new(data, config, secrets, clock)?);
+        let tls = app.certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let config = &app.config;
         let mut ports = Ports::default();
         let mut tasks = JoinSet::new();
+        let nowhere = String::new();
+        let srs_listen = if config.compat.srs_api { &config.compat.srs_listen } else { &nowhere };
         let listen = [
             ("http.listen", &config.http.listen, None, Kind::Http),
             ("http.tls_listen", &config.http.tls_listen, tls.clone(), Kind::Https),
             ("rtmp.listen", &config.rtmp.listen, None, Kind::Rtmp),
             ("rtmp.tls_listen", &config.rtmp.tls_listen, tls, Kind::Rtmps),
+            ("compat.srs_listen", srs_listen, None, Kind::Srs),
         ];
         let mut bound = Vec::new();
         for (key, address, tls, kind) in listen {
@@ -109,13 +143,21 @@ impl Server {
             *ports.of(kind) = Some(local);
             bound.push((listener, tls, kind));
         }
+        if let Some(listener) = metrics_listener(&config.metrics.listen) {
+            ports.metrics = Some(listener.local_addr()?);
+            bound.push((listener, None, Kind::Metrics));
+        }
         app.ports.get_or_init(|| ports);
         for (listener, tls, kind) in bound {
             let door = Door {
                 listener,
                 tls,
                 tls_timeout: app.rtmp.handshake_timeout,
-                permits: app.permits.clone(),
+                permits: match kind {
+                    // Of its own: when the server is full, one wants to see why.
+                    Kind::Metrics => Permits::new(metrics::MAX_CONNECTIONS, 0),
+                    _ => app.permits.clone(),
+                },
                 not_sent_low_water: config.fanout.not_sent_low_water_bytes,
                 wire: kind.name(),
             };
@@ -125,9 +167,19 @@ impl Server {
                     .spawn(door.run(move |c, peer, permit| http::conn::serve(app.clone(), c, peer, permit))),
                 Kind::Rtmp | Kind::Rtmps => tasks
                     .spawn(door.run(move |c, peer, permit| rtmp::conn::serve(app.clone(), c, peer, permit))),
+                Kind::Srs => tasks
+                    .spawn(door.run(move |c, peer, permit| api::compat::serve(app.clone(), c, peer, permit))),
+                Kind::Metrics => {
+                    tasks.spawn(door.run(move |c, _, permit| metrics::serve(app.clone(), c, permit)))
+                }
             };
         }
         tasks.spawn(sweep(app.clone()));
+        tasks.spawn(health::run(app.clone()));
+        tasks.spawn(relay::run(app.clone()));
+        if let Some(certificate) = app.certificate.clone() {
+            tasks.spawn(net::watch_certificate(certificate));
+        }
         if app.config.demo.enabled {
             tasks.spawn(demo::run(app.clone()));
         }
@@ -153,6 +205,8 @@ enum Kind {
     Https,
     Rtmp,
     Rtmps,
+    Metrics,
+    Srs,
 }
 
 impl Kind {
@@ -162,6 +216,8 @@ impl Kind {
             Kind::Https => "HTTPS",
             Kind::Rtmp => "RTMP",
             Kind::Rtmps => "RTMPS",
+            Kind::Metrics => "metrics",
+            Kind::Srs => "SRS API",
         }
     }
 }
@@ -173,12 +229,15 @@ impl Ports {
             Kind::Https => &mut self.https,
             Kind::Rtmp => &mut self.rtmp,
             Kind::Rtmps => &mut self.rtmps,
+            Kind::Metrics => &mut self.metrics,
+            Kind::Srs => &mut self.srs,
         }
     }
 }
 
 impl App {
-    fn new(config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<App> {
+    fn new(data: Option<&Path>, config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<App> {
+        let admission = Admission::new(&config, secrets, clock.clone())?;
         let options = Options {
             grace_ms: config.hub.grace_seconds * 1_000,
             gop_max_ms: i64::try_from(config.hub.gop_max_ms)?,
@@ -206,11 +265,18 @@ impl App {
         };
         Ok(App {
             hub: Hub::new(options),
-            admission: Admission::new(&config, secrets, clock.clone())?,
+            operator: Operator::open(data, &admission, &clock)?,
+            admission,
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
             sessions: Sessions::default(),
-            cors: Cors { origins: config.http.cors_origins.clone() },
+            relays: Relays::new(&config)?,
+            drain: Drain::default(),
+            counts: Counts::default(),
+            health: Health::default(),
+            cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),
+            certificate: tls_files(&config.tls).map(Certificate::load).transpose()?,
+            reload: OnceLock::new(),
             http_bounds: Bounds {
                 header_timeout: Duration::from_secs(config.http.header_timeout_seconds),
                 idle_timeout: Duration::from_secs(config.http.idle_timeout_seconds),
@@ -222,6 +288,48 @@ impl App {
             clock,
             ports: OnceLock::new(),
         })
+    }
+
+    /// Lets nobody new in, and asks for the end of the server when everybody has left, at the latest after `bound`.
+    pub fn begin_drain(&self, bound: Duration) {
+        self.admission.set_closed(true);
+        self.drain.begin(bound);
+    }
+
+    /// Takes a drain back. Returns whether there was one.
+    pub fn cancel_drain(&self) -> bool {
+        self.admission.set_closed(false);
+        self.drain.cancel()
+    }
+
+    /// Which other origins' pages may read answers.
+    pub fn cors(&self) -> Arc<Cors> {
+        self.cors.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the configuration readable again while the server runs.
+    pub fn enable_reload(&self, reload: Reload) {
+        // A second time cannot come: there is one caller, the start.
+        let _ = self.reload.set(reload);
+    }
+
+    /// Reads the configuration again. An error says what is wrong with it, and that nothing has changed.
+    pub fn reload(&self) -> anyhow::Result<reload::Outcome> {
+        let reload =
+            self.reload.get().context("this server was started without a configuration to read again")?;
+        reload.run(self)
+    }
+
+    pub(crate) fn set_cors(&self, origins: Vec<String>) {
+        *self.cors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Cors { origins });
+    }
+
+    /// Reads the certificate again, from where `tls` says. Without TLS since the start there is nothing to do.
+    pub(crate) fn reload_certificate(&self, tls: &config::Tls) -> anyhow::Result<()> {
+        match (&self.certificate, tls_files(tls)) {
+            (Some(certificate), Some(files)) => certificate.reload(files),
+            _ => Ok(()),
+        }
     }
 
     /// Where it listens; nowhere until it does.
@@ -236,12 +344,23 @@ impl App {
     }
 }
 
-fn tls_acceptor(config: &Config) -> anyhow::Result<Option<TlsAcceptor>> {
-    if config.tls.cert_file.is_empty() && config.tls.key_file.is_empty() {
-        return Ok(None);
+/// The listener for whoever collects figures. Without it the show goes on: a second server on one machine must not
+/// fail because of a port that is only looked at.
+fn metrics_listener(address: &str) -> Option<tokio::net::TcpListener> {
+    if address.is_empty() {
+        return None;
     }
-    let files = TlsFiles { cert: config.tls.cert_file.as_ref(), key: config.tls.key_file.as_ref() };
-    acceptor(&files).map(Some)
+    let listener = address.parse().map_err(anyhow::Error::from).and_then(|addr| Ok(bind(addr)?));
+    listener
+        .inspect_err(|error| {
+            warn!(%error, address, "metrics.listen: cannot listen there, so there are no metrics; choose another port, or \"\"");
+        })
+        .ok()
+}
+
+fn tls_files(tls: &config::Tls) -> Option<TlsFiles> {
+    let there = !tls.cert_file.is_empty() || !tls.key_file.is_empty();
+    there.then(|| TlsFiles { cert: tls.cert_file.clone().into(), key: tls.key_file.clone().into() })
 }
 
 async fn sweep(app: Arc<App>) {

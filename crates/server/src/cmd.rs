@@ -1,18 +1,21 @@
-//! The command line: `serve`, `init`, `url`, `config`.
+//! The command line: `serve`, `init`, `url`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
+//! `forbid`, `resume`.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
 
-mod address;
 mod banner;
 mod config;
 mod duration;
 mod init;
+mod key;
 mod log;
+mod order;
 mod out;
 mod qr;
+mod remote;
 mod serve;
 mod sources;
-mod told;
+mod streams;
 mod url;
 
 use std::process::ExitCode;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::lang::Lang;
+use crate::told;
 
 /// Live video for mini-programs 小程序直播服务器
 #[derive(Debug, Parser)]
@@ -39,6 +43,16 @@ enum Command {
     Url(url::Args),
     /// Show or check the configuration 查看或检查配置
     Config(config::Args),
+    /// Make, list and delete keys of the HTTP API 管理 HTTP API 的密钥
+    Key(key::Args),
+    /// What is on air on the running server 正在直播的流
+    Streams(streams::Args),
+    /// End one client of the running server 断开一个客户端
+    Kick(order::Kick),
+    /// Forbid a stream: ends it and refuses it 禁播一路流
+    Forbid(order::Forbid),
+    /// Allow a forbidden stream again 解除禁播
+    Resume(order::Resume),
 }
 
 /// Does what the command line says.
@@ -49,6 +63,11 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args, lang),
         Command::Url(args) => url::run(&args, lang),
         Command::Config(args) => config::run(&args, lang),
+        Command::Key(args) => key::run(&args, lang),
+        Command::Streams(args) => streams::run(&args, lang),
+        Command::Kick(args) => order::kick(&args, lang),
+        Command::Forbid(args) => order::forbid(&args, lang),
+        Command::Resume(args) => order::resume(&args, lang),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,6 +43,12 @@ pub struct Config {
     pub fanout: Fanout,
     /// Counts.
     pub limits: Limits,
+    /// Figures for whoever watches the server.
+    pub metrics: Metrics,
+    /// APIs of other servers.
+    pub compat: Compat,
+    /// Streams to and from other servers, in general.
+    pub relays: Relays,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -51,6 +57,8 @@ pub struct Config {
     pub play: Rules,
     /// Host names with rules of their own.
     pub domain: Vec<Domain>,
+    /// Which streams go to and come from other servers.
+    pub relay: Vec<Relay>,
     /// Streams that nobody may push or play.
     pub forbid: Vec<Forbid>,
 }
@@ -62,6 +70,7 @@ pub struct Config {
 pub struct Server {
     pub public_host: String,
     pub address_validity_seconds: u32,
+    pub drain_seconds: u64,
     pub strict_hosts: bool,
 }
 
@@ -144,6 +153,37 @@ pub struct Limits {
     pub connections_per_ip: usize,
 }
 
+/// `[relays]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Relays {
+    pub connect_timeout_seconds: u64,
+    pub start_timeout_seconds: u64,
+    pub idle_timeout_seconds: u64,
+    pub linger_seconds: u64,
+    pub allow_private: bool,
+    pub ca_file: String,
+}
+
+/// `[compat]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Compat {
+    pub srs_api: bool,
+    pub srs_listen: String,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Metrics {
+    pub listen: String,
+    pub public: bool,
+}
+
 /// `[demo]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +220,32 @@ pub struct Domain {
     /// Its rules.
     #[serde(flatten)]
     pub rules: Rules,
+}
+
+/// `[[relay]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// Which way.
+    pub kind: RelayKind,
+    /// All of the stream's name but the last part; `*` for any.
+    pub app: String,
+    /// The last part; `*` for any.
+    pub stream: String,
+    /// The other server's address, with `{app}` and `{stream}`; it may hold a key.
+    pub url: Secret,
+    /// Whether a pull waits for viewers.
+    pub on_demand: bool,
+}
+
+/// Which way a relay goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayKind {
+    /// To another server.
+    Push,
+    /// From another server.
+    Pull,
 }
 
 /// `[[forbid]]`

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The price of live fan-out is the write call (6-7 us on loopback), hardly its size. So a shard writes at once while
-//! it has time and merges more frames into each write as its core fills: see [`window`]. A viewer's backlog is
+//! it has time and merges more frames into each write as its core fills: see `window`. A viewer's backlog is
 //! a distance in the shared ring and never a queue; a socket that would block is left alone until the kernel says
 //! that it has room. There is no task, no lock and no allocation per viewer and frame.
 //!
@@ -17,6 +17,7 @@
 //! sends. Nothing in here knows which transports there are.
 
 mod batch;
+mod figures;
 mod handle;
 mod shard;
 mod socket;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 use hub::{End, Headers, Slot, Wire};
 use media::frame::Frame;
 
+pub use figures::Figures;
 pub use handle::{Arrival, Fanout, Settings};
 pub use socket::Socket;
 pub use window::Law;

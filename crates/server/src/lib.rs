@@ -1,5 +1,6 @@
 //! The library half of `weir`: everything, so that tests can start a server in their own process.
 
+mod address;
 pub mod admission;
 pub mod api;
 pub mod app;
@@ -7,16 +8,23 @@ pub mod clock;
 pub mod cmd;
 pub mod config;
 pub mod demo;
+pub mod drain;
 pub mod fanout;
 pub mod flv;
+pub mod health;
 pub mod http;
 pub mod lang;
+pub mod metrics;
 pub mod net;
+pub mod operator;
+pub mod relay;
+pub mod reload;
 pub mod rtmp;
 pub mod secrets;
 pub mod sessions;
 pub mod slots;
 pub mod time;
+mod told;
 pub mod waiting;
 
 #[cfg(test)]

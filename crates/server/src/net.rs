@@ -7,5 +7,5 @@ mod tls;
 
 pub use accept::Door;
 pub use bind::bind;
-pub use permits::{Permit, Permits, Refused};
-pub use tls::{Stream, TlsFiles, acceptor};
+pub use permits::{Permit, Permits, Refused, RefusedSoFar};
+pub use tls::{Certificate, Stream, TlsFiles, watch_certificate};

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 const AGENT_MAX: usize = 256;
 
 /// What a session does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Sends a stream.
     Publisher,
@@ -63,6 +63,35 @@ pub struct Sessions {
 struct Shared {
     last: AtomicU64,
     live: Mutex<BTreeMap<u64, Arc<Session>>>,
+    /// Of sessions that have ended, and how many began; taken only with the lock of `live` held.
+    past: Mutex<Sums>,
+}
+
+/// Sums over sessions by what they do and on which wire.
+pub type Sums = BTreeMap<(Role, &'static str), Sum>;
+
+/// One of [`Sums`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Sessions at this moment.
+    pub open: u64,
+    /// Sessions since the start.
+    pub opened: u64,
+    /// Bytes of all of them since the start.
+    pub bytes: u64,
+    /// What viewers were not sent since the start.
+    pub drops: Drops,
+}
+
+impl Sum {
+    fn add(&mut self, session: &Session) {
+        let (drops, more) = (&mut self.drops, session.drops());
+        self.bytes += session.bytes();
+        drops.disposable += more.disposable;
+        drops.pictures += more.pictures;
+        drops.audio += more.audio;
+        drops.jumps += more.jumps;
+    }
 }
 
 /// A session's place in the list; dropping it ends the session.
@@ -73,15 +102,26 @@ pub struct Seat {
 }
 
 impl Sessions {
-    /// Lets a client in.
-    pub fn open(&self, mut about: About, now_ms: u64) -> Seat {
+    /// A number for a client that has connected and may be let in later, so that all lines of the log about it have
+    /// the same.
+    pub fn number(&self) -> u64 {
+        self.shared.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Lets a client in that has no number yet.
+    pub fn open(&self, about: About, now_ms: u64) -> Seat {
+        self.open_as(self.number(), about, now_ms)
+    }
+
+    /// Lets a client in under the number that [`Sessions::number`] gave it.
+    pub fn open_as(&self, id: u64, mut about: About, now_ms: u64) -> Seat {
         let mut cut = about.agent.len().min(AGENT_MAX);
         while !about.agent.is_char_boundary(cut) {
             cut -= 1;
         }
         about.agent.truncate(cut);
         about.agent.shrink_to_fit();
-        let id = self.shared.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let key = (about.role, about.wire);
         let session = Arc::new(Session {
             id,
             about,
@@ -91,7 +131,10 @@ impl Sessions {
             dismissed: OnceLock::new(),
             notice: Notify::new(),
         });
-        self.shared.lock().insert(id, session.clone());
+        let mut live = self.shared.lock();
+        live.insert(id, session.clone());
+        self.shared.past().entry(key).or_default().opened += 1;
+        drop(live);
         Seat { session, shared: self.shared.clone() }
     }
 
@@ -111,6 +154,24 @@ impl Sessions {
             .collect()
     }
 
+    /// Shows all of them to `see`, which must be quick: nobody comes or leaves meanwhile.
+    pub fn each(&self, see: impl FnMut(&Arc<Session>)) {
+        self.shared.lock().values().for_each(see);
+    }
+
+    /// What was counted since the start.
+    pub fn tally(&self) -> Sums {
+        // Under one lock, so that a session that ends at this moment is counted once.
+        let live = self.shared.lock();
+        let mut sums = self.shared.past().clone();
+        for session in live.values() {
+            let sum = sums.entry((session.about.role, session.about.wire)).or_default();
+            sum.open += 1;
+            sum.add(session);
+        }
+        sums
+    }
+
     /// How many there are that `pick` wants.
     pub fn count(&self, pick: impl Fn(&Session) -> bool) -> usize {
         self.shared.lock().values().filter(|session| pick(session)).count()
@@ -121,6 +182,10 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
         // A panic while it was locked leaves a map that is still a map.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn past(&self) -> MutexGuard<'_, Sums> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,7 +238,10 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.shared.lock().remove(&self.session.id);
+        let mut live = self.shared.lock();
+        live.remove(&self.session.id);
+        let about = &self.session.about;
+        self.shared.past().entry((about.role, about.wire)).or_default().add(&self.session);
     }
 }
 
@@ -202,6 +270,19 @@ mod tests {
             6,
             "numbers are not used again"
         );
+    }
+
+    #[test]
+    fn sums_keep_what_sessions_that_ended_have_moved() {
+        let sessions = Sessions::default();
+        let seat = sessions.open(about(Role::Viewer, ""), 0);
+        let drops = Drops { pictures: 3, jumps: 1, ..Drops::default() };
+        seat.session().note(100, drops);
+        let other = sessions.open(about(Role::Viewer, ""), 0);
+        let sum = |open| Sum { open, opened: 2, bytes: 100, drops };
+        assert_eq!(sessions.tally()[&(Role::Viewer, "rtmp")], sum(2));
+        drop((seat, other));
+        assert_eq!(sessions.tally()[&(Role::Viewer, "rtmp")], sum(0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Calendar times as text.
 
+use toml::value::{Datetime, Offset};
+
 /// `2026-11-24T08:00:00Z` for milliseconds since 1970 (RFC 3339, UTC, whole seconds).
 pub fn rfc3339(unix_ms: i64) -> String {
     let seconds = unix_ms.div_euclid(1_000);
@@ -7,6 +9,25 @@ pub fn rfc3339(unix_ms: i64) -> String {
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The second since 1970 that a text names: as a number, or in RFC 3339. A date needs its zone: whoever writes it
+/// may be in another one than the server.
+pub fn unix_seconds(text: &str) -> Option<i64> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = text.parse().ok()? else {
+        return None;
+    };
+    let minutes_east = match offset {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes),
+    };
+    let days = days_from_civil(date.year.into(), date.month.into(), date.day.into());
+    let minutes = i64::from(time.hour) * 60 + i64::from(time.minute) - minutes_east;
+    // A leap second is the same as the next one, and so is what is left of a second.
+    Some(days * 86_400 + minutes * 60 + i64::from(time.second.unwrap_or(0)))
 }
 
 /// The day, counted from 1970-01-01, of a Gregorian date.

@@ -19,9 +19,11 @@ pub enum Waited {
 }
 
 /// The stream `name` once it is on air, at the latest after the grace. With `patient` false it does not wait for
-/// a publisher, only for one who has begun.
-pub async fn for_stream(app: &App, name: &Name, patient: bool) -> Waited {
-    if !patient && app.hub.find(name).is_none() {
+/// a publisher, only for one who has begun. On an edge the wait itself brings the stream, for any player on any
+/// wire; `agent` is what the player calls itself.
+pub async fn for_stream(app: &App, name: &Name, patient: bool, agent: &str) -> Waited {
+    let want = app.relays.want(&app.hub, name, agent);
+    if !patient && want.is_none() && app.hub.find(name).is_none() {
         return Waited::Absent;
     }
     let grace = Duration::from_millis(app.grace_ms);

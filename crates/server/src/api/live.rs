@@ -1,124 +1,120 @@
 //! `GET /api/v1/live` and `GET /api/v1/live/{app}/{stream}`: what is on air, for pages that play it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use control::request::Action;
-use hub::{Name, Phase, Stream};
-use media::codec::TrackInfo;
-use media::frame::Kind;
-use serde::Serialize;
+use hub::{Phase, Stream};
 
+use super::call::{Answer, Call};
+use super::shape::shape;
+use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
 use crate::admission::Asked;
 use crate::app::App;
 use crate::http::head::Head;
 use crate::http::response::Response;
-use crate::time::rfc3339;
 
 /// Most streams in a list.
 const LIST_MAX: usize = 200;
 
-#[derive(Serialize)]
-struct List {
-    streams: Vec<Item>,
-}
+shape! {
+    /// Streams that anybody may play.
+    out struct LiveList {
+        /// The streams.
+        streams: Vec<LiveItem>,
+    }
 
-#[derive(Serialize)]
-struct Item {
-    app: String,
-    stream: String,
-    title: String,
-    on_air: bool,
-    viewers: usize,
-    started_at: String,
-}
+    /// A stream, in a list.
+    out struct LiveItem {
+        /// All of its name but the last part.
+        app: String,
+        /// The last part of its name.
+        stream: String,
+        /// What to call it.
+        title: String,
+        /// Whether it is being published at this moment.
+        on_air: bool,
+        /// How many watch it.
+        viewers: usize,
+        /// When it began.
+        started_at: String,
+    }
 
-#[derive(Serialize)]
-struct One {
-    #[serde(flatten)]
-    item: Item,
-    video: Option<Video>,
-    audio: Option<Audio>,
-    bitrate_kbps: u64,
-    urls: Urls,
-}
+    /// A stream.
+    out struct LiveStream {
+        /// All of its name but the last part.
+        app: String,
+        /// The last part of its name.
+        stream: String,
+        /// What to call it.
+        title: String,
+        /// Whether it is being published at this moment.
+        on_air: bool,
+        /// How many watch it.
+        viewers: usize,
+        /// When it began.
+        started_at: String,
+        /// The picture; null when there is none.
+        video: Option<VideoTrack>,
+        /// The sound; null when there is none.
+        audio: Option<AudioTrack>,
+        /// Kilobits of media per second.
+        bitrate_kbps: u64,
+        /// Where to play it.
+        urls: LiveUrls,
+    }
 
-#[derive(Serialize)]
-struct Video {
-    codec: String,
-    codec_string: String,
-    width: Option<u32>,
-    height: Option<u32>,
-    fps: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Audio {
-    codec: String,
-    codec_string: String,
-    sample_rate: Option<u32>,
-    channels: Option<u32>,
-}
-
-/// Paths, which a page resolves against the address that it has; RTMP is on another port.
-#[derive(Serialize)]
-struct Urls {
-    flv: String,
-    ws_flv: String,
-    rtmp_port: Option<u16>,
-    rtmp_path: String,
+    /// Paths, which a page resolves against the address that it has; RTMP is on another port.
+    out struct LiveUrls {
+        /// FLV over HTTP.
+        flv: String,
+        /// FLV over WebSocket.
+        ws_flv: String,
+        /// The port of RTMP; null when it does not listen.
+        rtmp_port: Option<u16>,
+        /// The path over RTMP.
+        rtmp_path: String,
+    }
 }
 
 /// The streams on air that anybody may play. Streams whose playback is signed are not listed: knowing a name is
 /// half of an address.
-pub fn list(app: &App, head: &Head, peer: IpAddr) -> Response {
-    let open = |stream: &std::sync::Arc<Stream>| {
+pub(super) fn list(call: &Call) -> Answer {
+    let app = &call.app;
+    let open = |stream: &Arc<Stream>| {
         let (app_name, stream_name) = split(stream.name());
         let path = format!("/{app_name}/{stream_name}.flv");
-        app.admission.admit(&asked(head, &app_name, &stream_name, &path, "", peer)).is_ok()
+        app.admission.admit(&asked(&call.head, app_name, stream_name, &path, "", call.peer)).is_ok()
     };
     let streams = app.hub.on_air();
     let streams = streams.iter().filter(|stream| open(stream)).take(LIST_MAX);
-    Response::json(200, &List { streams: streams.map(|stream| item(app, stream)).collect() })
+    Ok(Response::json(200, &LiveList { streams: streams.map(|stream| item(app, stream)).collect() }))
 }
 
 /// One stream, to whoever may play it: the query carries the same signature as the play address.
-pub fn one(app: &App, head: &Head, peer: IpAddr) -> Response {
-    let named = head.path.strip_prefix("/api/v1/live/").and_then(|rest| rest.rsplit_once('/'));
-    let Some((app_name, stream_name)) = named else { return crate::http::router::not_found() };
+pub(super) fn one(call: &Call) -> Answer {
+    let (app, head) = (&call.app, &call.head);
+    let [app_name, stream_name] = call.names.as_slice() else { return Err(crate::http::router::not_found()) };
     let path = format!("/{app_name}/{stream_name}.flv");
-    let asked = asked(head, app_name, stream_name, &path, &head.query, peer);
-    let admitted = match app.admission.admit(&asked) {
-        Ok(admitted) => admitted,
-        Err(refused) => return Response::error(403, refused.code, &refused.message, &refused.message_zh),
-    };
+    let asked = asked(head, app_name, stream_name, &path, &head.query, call.peer);
+    let admitted = app.admission.admit(&asked).map_err(|refused| {
+        Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)
+    })?;
     let found = app.hub.find(&admitted.name).filter(|stream| stream.phase() != Phase::Waiting);
     let Some(stream) = found else {
         let zh = "当前没有人推流";
-        return Response::error(404, "not_on_air", "nobody is publishing this stream", zh);
+        return Err(Response::error(404, "not_on_air", "nobody is publishing this stream", zh));
     };
-    let headers = stream.headers();
-    let track = |kind: Kind| {
-        let configs = headers.configs.iter().filter(|frame| frame.kind == kind);
-        configs.filter_map(|frame| TrackInfo::from_config(kind, &frame.body)).next()
-    };
-    let video = track(Kind::Video).map(|track| Video {
-        codec: track.codec.name().to_owned(),
-        codec_string: track.codec_string,
-        width: track.width,
-        height: track.height,
-        fps: track.fps,
-    });
-    let audio = track(Kind::Audio).map(|track| Audio {
-        codec: track.codec.name().to_owned(),
-        codec_string: track.codec_string,
-        sample_rate: track.sample_rate,
-        channels: track.channels,
-    });
+    let (video, audio) = tracks(&stream);
     let rtmp_port = app.ports().rtmp.map(|addr| addr.port());
-    let urls =
-        Urls { ws_flv: path.clone(), flv: path, rtmp_port, rtmp_path: format!("/{app_name}/{stream_name}") };
+    let rtmp_path = format!("/{app_name}/{stream_name}");
+    let urls = LiveUrls { ws_flv: path.clone(), flv: path, rtmp_port, rtmp_path };
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
-    Response::json(200, &One { item: item(app, &stream), video, audio, bitrate_kbps, urls })
+    let LiveItem { app, stream, title, on_air, viewers, started_at } = item(app, &stream);
+    Ok(Response::json(
+        200,
+        &LiveStream { app, stream, title, on_air, viewers, started_at, video, audio, bitrate_kbps, urls },
+    ))
 }
 
 fn asked<'a>(
@@ -133,25 +129,17 @@ fn asked<'a>(
     Asked { action: Action::Play, host: head.host(), app, stream, path, query, peer: Some(peer), referrer }
 }
 
-fn item(app: &App, stream: &Stream) -> Item {
+fn item(app: &App, stream: &Stream) -> LiveItem {
     let (app_name, stream_name) = split(stream.name());
     let summary = stream.summary();
     let demo = &app.config.demo;
     let is_demo = demo.enabled && demo.app == app_name && demo.stream == stream_name;
-    let age_ms = app.clock.now_ms().saturating_sub(summary.started_ms);
-    let started = app.clock.unix_ms().saturating_sub_unsigned(age_ms);
-    Item {
-        title: if is_demo { demo.title.clone() } else { stream_name.clone() },
-        app: app_name,
-        stream: stream_name,
+    LiveItem {
+        title: if is_demo { demo.title.clone() } else { stream_name.to_owned() },
+        app: app_name.to_owned(),
+        stream: stream_name.to_owned(),
         on_air: matches!(summary.phase, Phase::Starting | Phase::OnAir),
         viewers: summary.viewers,
-        started_at: rfc3339(started),
+        started_at: moment(app, summary.started_ms),
     }
-}
-
-/// The two parts of a stream's name. Admission makes names as `app/stream`.
-fn split(name: &Name) -> (String, String) {
-    let (app, stream) = name.as_str().rsplit_once('/').unwrap_or(("", name.as_str()));
-    (app.to_owned(), stream.to_owned())
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::address::{self, Play, Push};
 use super::qr;
+use crate::address::{self, Play, Push};
 use crate::lang::Lang;
 use crate::secrets::Secrets;
 

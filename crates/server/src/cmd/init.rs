@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::banner;
 use super::out::say;
-use super::told::told;
 use crate::config::DEFAULT;
 use crate::lang::Lang;
 use crate::secrets::{Secrets, make_folder, write_whole};
+use crate::told::told;
 
 /// Write secrets and a commented weir.toml.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-use super::told::told;
+use crate::told::told;
 
 const VARIABLE: &str = "WEIR_LOG";
 const USUAL: &str = "info";

@@ -1,20 +1,23 @@
 //! `weir serve`.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use control::Authority;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info};
 
-use super::address::{self, Ends, Maker, Path};
 use super::banner::{self, Banner, Look};
 use super::out::say;
 use super::{log, sources};
-use crate::app::{Ports, Server};
+use crate::address::{self, Ends, Maker, Path};
+use crate::app::{App, Ports, Server};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::drain;
 use crate::lang::Lang;
+use crate::reload::Reload;
 use crate::secrets::Secrets;
 use crate::time::rfc3339;
 
@@ -34,7 +37,8 @@ pub(super) struct Args {
 /// Serves until it is told to stop.
 pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
     log::start(args.log.as_deref())?;
-    let config = args.sources.sources().layers().config()?;
+    let layers = args.sources.sources().layers();
+    let config = layers.config()?;
     let data = &args.sources.data;
     let secrets = match Secrets::load(data)? {
         Some(secrets) => secrets,
@@ -51,23 +55,70 @@ pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
         let clock = Clock::system();
         let authority = config.authority(&secrets)?;
         // Before anything listens, so that a signal at the wrong moment is not lost.
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let server = Server::start(config, &secrets, clock.clone()).await?;
+        let mut signals = Signals::new()?;
+        let server = Server::start_in(Some(data), config, &secrets, clock.clone()).await?;
+        server.app.operator.keys.leave_local(data, &address::here(server.ports))?;
+        let sources = args.sources.clone();
+        server.app.enable_reload(Reload::new(move || sources.sources(), layers, secrets.clone()));
         let shown = Shown { config: &server.app.config, authority: &authority, ports: server.ports };
         greet(&shown, args, &clock, lang)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        until_told(&server.app, &mut signals).await;
         info!("stopping; a second signal stops at once");
         tokio::select! {
             () = server.stop() => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = signals.end() => {}
         }
         Ok(())
     })
+}
+
+/// Returns when the server is to stop: after SIGINT at once, after SIGTERM or a drain that was asked for elsewhere when
+/// everybody has left or the bound is reached. SIGHUP reads the configuration again.
+async fn until_told(app: &App, signals: &mut Signals) {
+    loop {
+        tokio::select! {
+            _ = signals.interrupt.recv() => return,
+            _ = signals.terminate.recv() => app.begin_drain(Duration::from_secs(app.config.server.drain_seconds)),
+            _ = signals.hangup.recv() => {
+                if let Err(error) = app.reload() {
+                    error!("the configuration was not read again, and what was in force stays: {error:#}");
+                }
+            }
+            () = app.drain.asked() => {
+                let outcome = tokio::select! {
+                    outcome = drain::run(app) => outcome,
+                    () = signals.end() => return,
+                };
+                if outcome != drain::Outcome::TakenBack {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// One of those that mean: now.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 struct Shown<'a> {

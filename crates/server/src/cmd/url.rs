@@ -5,15 +5,15 @@ use std::io::IsTerminal as _;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::address::{self, Ends, Maker, Path, Play, Push};
 use super::duration::Seconds;
 use super::out::say;
-use super::told::told;
 use super::{qr, sources};
+use crate::address::{self, Ends, Maker, Path, Play, Push};
 use crate::clock::Clock;
 use crate::lang::Lang;
 use crate::secrets::Secrets;
 use crate::time::rfc3339;
+use crate::told::told;
 
 /// Make an address.
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,8 @@ use control::name;
 use control::referrer::Site;
 
 use super::problem::{Fault, Problem};
-use super::{Config, Forbid, Layers, Role, Rules, Scheme};
+use super::{Config, Forbid, Layers, Relay, RelayKind, Role, Rules, Scheme};
+use crate::relay::{ANY, expand};
 
 /// The least and the most of every number that can be set. `default.toml` tells them in words.
 const RANGES: &[(&str, i64, i64)] = &[
@@ -33,6 +34,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("fanout.max_jumps", 1, 1_000_000),
     ("fanout.forgive_jumps_seconds", 1, 86_400),
     ("fanout.stall_timeout_seconds", 1, 3_600),
+    ("server.drain_seconds", 0, 86_400),
     ("fanout.shards", 0, 1_024),
     ("fanout.merge_from_load_percent", 0, 100),
     ("fanout.merge_full_load_percent", 1, 100),
@@ -42,12 +44,17 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("limits.max_streams", 1, 1_000_000),
     ("limits.max_connections", 0, 10_000_000),
     ("limits.connections_per_ip", 0, 1_000_000),
+    ("relays.connect_timeout_seconds", 1, 60),
+    ("relays.start_timeout_seconds", 1, 60),
+    ("relays.idle_timeout_seconds", 1, 300),
+    ("relays.linger_seconds", 1, 3_600),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
 ];
 
 const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
 const ROLES: &[&str] = &["push", "play"];
+const RELAY_KINDS: &[&str] = &["push", "pull"];
 
 /// Longest text on the demo's picture, in bytes.
 const TITLE_MAX: usize = 64;
@@ -64,6 +71,7 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
             let choices = match item.key.rsplit('.').next() {
                 Some("scheme") => SCHEMES,
                 Some("role") => ROLES,
+                Some("kind") => RELAY_KINDS,
                 _ => continue,
             };
             let text = match &item.value {
@@ -86,6 +94,8 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
         ("http.tls_listen", &config.http.tls_listen),
         ("rtmp.listen", &config.rtmp.listen),
         ("rtmp.tls_listen", &config.rtmp.tls_listen),
+        ("metrics.listen", &config.metrics.listen),
+        ("compat.srs_listen", &config.compat.srs_listen),
     ] {
         if !address.is_empty() && address.parse::<SocketAddr>().is_err() {
             found.rule(
@@ -164,6 +174,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
         rules_of(&section, domain.role, &domain.rules, &mut found);
     }
     forbids(&config.forbid, &mut found);
+    relays(&config.relay, &mut found);
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
@@ -271,6 +282,62 @@ fn forbids(forbids: &[Forbid], found: &mut Found<'_>) {
         if forbid.until_unix().is_none() {
             let (en, zh) = (super::value::Kind::Moment.en(), super::value::Kind::Moment.zh());
             found.rule(&key, format!("`{key}` must be {en}"), format!("`{key}` 应是{zh}"));
+        }
+    }
+}
+
+fn relays(relays: &[Relay], found: &mut Found<'_>) {
+    for (number, relay) in relays.iter().enumerate() {
+        let key = |leaf: &str| format!("relay[{number}].{leaf}");
+        let any = relay.app == ANY || relay.stream == ANY;
+        let named = |pattern: &str| if pattern == ANY { "x".to_owned() } else { pattern.to_owned() };
+        let (app, stream) = (named(&relay.app), named(&relay.stream));
+        if let Err(bad) = name::check(&app, &stream) {
+            let (app, stream) = (key("app"), key("stream"));
+            found.rule(
+                &stream,
+                format!("no stream can be called `{app}`/`{stream}` (\"*\" stands for any name): {bad}"),
+                format!("`{app}`/`{stream}` 不能是流名（\"*\" 表示任意）：{}", bad.message_zh()),
+            );
+            continue;
+        }
+        let url = key("url");
+        match expand(relay.url.expose(), &app, &stream) {
+            Err(bad) => found.rule(
+                &url,
+                format!("`{url}`: {bad}; it takes the placeholders {{app}} and {{stream}}"),
+                format!("`{url}`：{}；可用占位符 {{app}} 和 {{stream}}", bad.message_zh()),
+            ),
+            Ok(target) if relay.kind == RelayKind::Push && target.scheme().is_http() => found.rule(
+                &url,
+                format!("`{url}` must begin with rtmp:// or rtmps://: a push speaks RTMP"),
+                format!("`{url}` 应以 rtmp:// 或 rtmps:// 开头：推流只用 RTMP"),
+            ),
+            Ok(_) => {}
+        }
+        let lacks =
+            |pattern: &str, placeholder: &str| pattern == ANY && !relay.url.expose().contains(placeholder);
+        if lacks(&relay.app, "{app}") || lacks(&relay.stream, "{stream}") {
+            found.rule(
+                &url,
+                format!("`{url}` would be the same for all streams: where the name is \"*\", put {{app}} or {{stream}} into it"),
+                format!("`{url}` 对所有流都相同：名称为 \"*\" 时，地址里要有 {{app}} 或 {{stream}}"),
+            );
+        }
+        let key = key("on_demand");
+        if relay.on_demand && relay.kind == RelayKind::Push {
+            found.rule(
+                &key,
+                format!("`{key}` is for pulls: a push is there while its stream is"),
+                format!("`{key}` 只用于拉流：推流随流的开播而开始"),
+            );
+        }
+        if !relay.on_demand && relay.kind == RelayKind::Pull && any {
+            found.rule(
+                &key,
+                format!("`{key}` = true is needed to pull \"*\": nobody else says which streams there are"),
+                format!("拉取 \"*\" 需要 `{key}` = true：否则无从知道有哪些流"),
+            );
         }
     }
 }

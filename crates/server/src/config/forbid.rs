@@ -1,32 +1,13 @@
 //! Until when a stream is forbidden.
 
-use toml::value::{Datetime, Offset};
-
 use super::Forbid;
-use crate::time::days_from_civil;
+use crate::time::unix_seconds;
 
 impl Forbid {
     /// The first second since 1970 in which the stream is allowed again; none when what was written is no time. A
     /// date needs its zone: whoever reads the file may be in another one than the server.
     pub(super) fn until_unix(&self) -> Option<i64> {
-        let text = self.until.as_str();
-        if text.is_empty() {
-            return Some(i64::MAX);
-        }
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return text.parse().ok();
-        }
-        let Datetime { date: Some(date), time: Some(time), offset: Some(offset) } = text.parse().ok()? else {
-            return None;
-        };
-        let minutes_east = match offset {
-            Offset::Z => 0,
-            Offset::Custom { minutes } => i64::from(minutes),
-        };
-        let days = days_from_civil(date.year.into(), date.month.into(), date.day.into());
-        let minutes = i64::from(time.hour) * 60 + i64::from(time.minute) - minutes_east;
-        // A leap second is the same as the next one, and so is what is left of a second.
-        Some(days * 86_400 + minutes * 60 + i64::from(time.second.unwrap_or(0)))
+        if self.until.is_empty() { Some(i64::MAX) } else { unix_seconds(&self.until) }
     }
 }
 

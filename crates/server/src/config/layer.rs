@@ -21,8 +21,11 @@ const DOMAIN_OWN: [&str; 2] = ["name", "role"];
 /// The keys that a `[[forbid]]` must have.
 const FORBID_NEEDS: [&str; 2] = ["app", "stream"];
 
+/// The keys that a `[[relay]]` must have.
+const RELAY_NEEDS: [&str; 4] = ["kind", "app", "stream", "url"];
+
 /// Sections that a file may have any number of.
-const REPEATED: [&str; 2] = ["domain", "forbid"];
+const REPEATED: [&str; 3] = ["domain", "forbid", "relay"];
 
 /// Most sections of one name: a bound on what one file can make the server hold.
 const SECTIONS_MAX: usize = 1_000;
@@ -60,6 +63,7 @@ pub struct Layers {
     pub(super) items: Vec<Item>,
     domains: usize,
     forbids: usize,
+    relays: usize,
     problems: Vec<Problem>,
 }
 
@@ -78,7 +82,7 @@ impl Layers {
                 }
             }
         }
-        Layers { items, domains: 0, forbids: 0, problems: Vec::new() }
+        Layers { items, domains: 0, forbids: 0, relays: 0, problems: Vec::new() }
     }
 
     /// Lays a file over what there is.
@@ -99,6 +103,8 @@ impl Layers {
                 self.add_domains(&file, content);
             } else if name == "forbid" {
                 self.add_forbids(&file, content);
+            } else if name == "relay" {
+                self.add_relays(&file, content);
             } else if !self.has_section(name) {
                 let sections = self.items.iter().filter_map(|item| item.key.split('.').next());
                 let meant = suggest(name, sections.chain(REPEATED)).map(str::to_owned);
@@ -159,6 +165,14 @@ impl Layers {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
+    /// The keys whose values differ from those of `other`, in order.
+    pub fn changed(&self, other: &Layers) -> Vec<String> {
+        let value = |layers: &Layers, key: &str| layers.find(key).map(|item| item.value.clone());
+        let keys = self.items.iter().chain(&other.items).map(|item| item.key.clone());
+        let keys: std::collections::BTreeSet<String> = keys.collect();
+        keys.into_iter().filter(|key| value(self, key) != value(other, key)).collect()
+    }
+
     /// Where a problem with `key` is to be mended.
     pub(super) fn place(&self, key: &str) -> String {
         self.find(key).map_or_else(|| key.to_owned(), |item| item.origin.place())
@@ -211,23 +225,51 @@ impl Layers {
         for (start, keys) in self.sections(file, "forbid", content) {
             let prefix = format!("forbid[{}]", self.forbids);
             self.forbids += 1;
-            let origin = file.origin(start);
-            for (leaf, value) in [
+            let leaves = [
                 ("app", Value::Text(String::new())),
                 ("stream", Value::Text(String::new())),
                 ("until", Value::Moment(String::new())),
                 ("reason", Value::Text(String::new())),
-            ] {
-                let key = format!("{prefix}.{leaf}");
-                if FORBID_NEEDS.contains(&leaf) && !keys.keys().any(|key| key.get_ref() == leaf) {
-                    self.fault(origin.place(), Fault::Missing { key: key.clone() });
-                }
-                self.items.push(Item { key, value, origin: origin.clone() });
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &FORBID_NEEDS);
+        }
+    }
+
+    fn add_relays(&mut self, file: &FileText<'_>, content: &Spanned<DeValue<'_>>) {
+        for (start, keys) in self.sections(file, "relay", content) {
+            let prefix = format!("relay[{}]", self.relays);
+            self.relays += 1;
+            let leaves = [
+                ("kind", Value::Text(String::new())),
+                ("app", Value::Text(String::new())),
+                ("stream", Value::Text(String::new())),
+                ("url", Value::Text(String::new())),
+                ("on_demand", Value::Bool(false)),
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &RELAY_NEEDS);
+        }
+    }
+
+    /// One section that has no defaults of its own in the built-in file.
+    fn add_section<const N: usize>(
+        &mut self,
+        file: &FileText<'_>,
+        prefix: &str,
+        (start, keys): (usize, &DeTable<'_>),
+        leaves: [(&str, Value); N],
+        needs: &[&str],
+    ) {
+        let origin = file.origin(start);
+        for (leaf, value) in leaves {
+            let key = format!("{prefix}.{leaf}");
+            if needs.contains(&leaf) && !keys.keys().any(|key| key.get_ref() == leaf) {
+                self.fault(origin.place(), Fault::Missing { key: key.clone() });
             }
-            for (key, value) in in_order(keys) {
-                let full = format!("{prefix}.{}", key.get_ref());
-                self.set_from_file(file, key, &full, value, Some(&prefix));
-            }
+            self.items.push(Item { key, value, origin: origin.clone() });
+        }
+        for (key, value) in in_order(keys) {
+            let full = format!("{prefix}.{}", key.get_ref());
+            self.set_from_file(file, key, &full, value, Some(prefix));
         }
     }
 
@@ -294,7 +336,11 @@ impl Layers {
     fn tree(&self) -> toml::Table {
         let mut tree = toml::Table::new();
         let mut repeated = REPEATED.map(|name| {
-            let count = if name == "domain" { self.domains } else { self.forbids };
+            let count = match name {
+                "domain" => self.domains,
+                "forbid" => self.forbids,
+                _ => self.relays,
+            };
             (name, vec![toml::Table::new(); count])
         });
         for item in &self.items {

@@ -9,7 +9,7 @@ use super::layer::{Item, Origin};
 use super::value::Value;
 
 /// The last parts of keys whose values are secrets.
-const SECRET_LEAVES: [&str; 2] = ["key", "backup_key"];
+const SECRET_LEAVES: [&str; 3] = ["key", "backup_key", "url"];
 
 const MASK: &str = "********";
 

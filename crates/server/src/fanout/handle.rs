@@ -12,7 +12,7 @@ use tracing::error;
 
 use super::shard::{self, WAKE};
 use super::window::Law;
-use super::{Egress, Socket};
+use super::{Egress, Figures, Socket};
 use crate::clock::Clock;
 use crate::net::Permit;
 use crate::sessions::{self as session, Session};
@@ -82,6 +82,8 @@ pub(super) struct Inbox {
     signalled: AtomicBool,
     waker: Waker,
     pub(super) viewers: AtomicUsize,
+    /// A copy that the shard renews once a second.
+    pub(super) figures: Mutex<Figures>,
 }
 
 impl std::fmt::Debug for Order {
@@ -149,6 +151,7 @@ impl Fanout {
                 signalled: AtomicBool::new(false),
                 waker: Waker::new(poll.registry(), WAKE)?,
                 viewers: AtomicUsize::new(0),
+                figures: Mutex::default(),
             });
             let (settings, clock, theirs) = (settings.clone(), clock.clone(), inbox.clone());
             let thread = std::thread::Builder::new()
@@ -168,6 +171,15 @@ impl Fanout {
             inbox.viewers.fetch_add(1, Ordering::Relaxed);
             inbox.order(Order::Arrive(Box::new(arrival)));
         }
+    }
+
+    /// What each shard has done, as of about a second ago.
+    pub fn figures(&self) -> Vec<Figures> {
+        let of = |inbox: &Arc<Inbox>| Figures {
+            viewers: inbox.viewers.load(Ordering::Relaxed),
+            ..inbox.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        self.inboxes.iter().map(of).collect()
     }
 
     /// Says goodbye to every viewer and waits for the threads to end.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use hub::{End, Feed, Phase, Profile, Stream, Wake};
@@ -12,11 +12,11 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use tracing::{debug, error, info};
 
-use super::Farewell;
 use super::batch::Batches;
 use super::handle::{Arrival, Inbox, Order, Settings, Ticket};
 use super::viewer::{Fate, Viewer};
 use super::window::Cost;
+use super::{Farewell, Figures};
 use crate::clock::Clock;
 
 /// The token of the waker; viewers have the numbers below it.
@@ -24,6 +24,12 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 
 /// Between two rounds of keep-alives and time-outs.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Between two looks at the load. A thousand viewers who come within a second are seen to come.
+const MEASURE: Duration = Duration::from_millis(50);
+
+/// A stream without frames for so long is not part of the load.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// How long a viewer that was said goodbye to may take to read it.
 const FAREWELL_MS: u64 = 3_000;
@@ -77,9 +83,13 @@ struct Shard {
     /// Seats by the address of their stream, which the feed keeps alive.
     seat_of: HashMap<usize, usize>,
     viewers: Slab<Viewer>,
+    /// The groups that have frames waiting, each once.
+    due: Vec<(usize, usize)>,
     window: Duration,
+    next_measure: Instant,
     scratch: Box<[u8]>,
     stopping: bool,
+    figures: Figures,
 }
 
 /// Runs a shard until it is told to stop and its viewers are gone.
@@ -92,9 +102,12 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
         seats: Slab::new(),
         seat_of: HashMap::new(),
         viewers: Slab::new(),
+        due: Vec::new(),
         window: Duration::ZERO,
+        next_measure: Instant::now(),
         scratch: vec![0; 16 * 1024].into(),
         stopping: false,
+        figures: Figures::default(),
     };
     let mut events = Events::with_capacity(EVENTS);
     let mut dirty = Vec::new();
@@ -131,7 +144,7 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
 
 impl Shard {
     fn next_due(&self, next_tick: Instant) -> Instant {
-        let due = self.seats.iter().flat_map(|(_, seat)| &seat.groups).filter_map(|group| group.due);
+        let due = self.due.iter().filter_map(|(seat, group)| self.seats.get(*seat)?.groups[*group].due);
         due.min().map_or(next_tick, |due| due.min(next_tick))
     }
 
@@ -146,7 +159,7 @@ impl Shard {
         let key = slot.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(viewer.socket.source(), Token(key), interest) {
-            error!(%error, "a viewer's socket cannot be watched: is the descriptor limit reached?");
+            error!(session = viewer.ticket.session().id, %error, "a viewer's socket cannot be watched: is the descriptor limit reached?");
             self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
             return;
         }
@@ -158,8 +171,19 @@ impl Shard {
         // What came since the last flush is for those who were there: the newcomer begins at a key frame of its
         // own choice and is in step with them from the next flush on.
         self.guarded(key, |shard| shard.welcome(key));
+        self.note_join(key);
         if self.stopping {
             self.let_go(key, Farewell::ShuttingDown);
+        }
+    }
+
+    /// Takes down how long a viewer waited for its first byte, once.
+    fn note_join(&mut self, key: usize) {
+        let Some(viewer) = self.viewers.get_mut(key) else { return };
+        if viewer.sent_bytes > 0 && !viewer.join_noted {
+            viewer.join_noted = true;
+            let waited_ms = self.clock.now_ms().saturating_sub(viewer.ticket.session().since_ms);
+            self.figures.join.observe(Duration::from_millis(waited_ms));
         }
     }
 
@@ -201,9 +225,10 @@ impl Shard {
             seat.cost.note_frames(new, now - seat.last_frame);
             seat.last_frame = now;
             let windows = [self.window, self.window.min(self.settings.law.rtc_max)];
-            for (group, window) in seat.groups.iter_mut().zip(windows) {
+            for (number, (group, window)) in seat.groups.iter_mut().zip(windows).enumerate() {
                 if !group.viewers.is_empty() && group.due.is_none() {
                     group.due = Some(group.last_flush.map_or(now, |last| (last + window).max(now)));
+                    self.due.push((key, number));
                 }
             }
         }
@@ -228,20 +253,34 @@ impl Shard {
 
     fn flush_due(&mut self) {
         let now = Instant::now();
-        let mut load = 0.0;
-        let due: Vec<(usize, usize)> = self
-            .seats
-            .iter()
-            .inspect(|(_, seat)| load += seat.cost.load())
-            .flat_map(|(key, seat)| {
-                let is_due = move |(_, group): &(usize, &Group)| group.due.is_some_and(|due| due <= now);
-                seat.groups.iter().enumerate().filter(is_due).map(move |(group, _)| (key, group))
-            })
-            .collect();
-        self.window = self.settings.law.window(load);
-        for (seat, group) in due {
-            self.flush(seat, group);
+        if now >= self.next_measure {
+            self.measure(now);
         }
+        // Only what has frames waiting is looked at: with many streams most have none at any moment.
+        let mut at = 0;
+        while let Some(&(seat, group)) = self.due.get(at) {
+            match self.seats.get(seat).and_then(|seat| seat.groups[group].due) {
+                Some(due) if due > now => at += 1,
+                Some(_) => {
+                    self.due.swap_remove(at);
+                    self.flush(seat, group);
+                }
+                None => {
+                    // The stream is gone from here.
+                    self.due.swap_remove(at);
+                }
+            }
+        }
+    }
+
+    /// Takes the load anew, and with it the window.
+    fn measure(&mut self, now: Instant) {
+        self.next_measure = now + MEASURE;
+        // A stream whose publisher is silent costs nothing, whatever it cost when it was not.
+        let lively = self.seats.iter().filter(|(_, seat)| now - seat.last_frame < SILENCE);
+        let load = lively.map(|(_, seat)| seat.cost.load()).sum();
+        self.window = self.settings.law.window(load);
+        (self.figures.load, self.figures.window) = (load, self.window);
     }
 
     /// Writes what is due to every viewer of one stream and rhythm.
@@ -250,6 +289,8 @@ impl Shard {
         let began = Instant::now();
         let now_ms = self.clock.now_ms();
         let sent = seat.groups[group].sent;
+        // Before anything can panic: whoever comes after a panic is written to like everybody.
+        seat.groups[group].due = None;
         let mut fates: Vec<(usize, Fate)> = Vec::new();
         let (feed, viewers) = (&seat.feed, &seat.groups[group].viewers);
         let (all, lag) = (&mut self.viewers, &self.settings.lag);
@@ -271,10 +312,11 @@ impl Shard {
         let next = seat.feed.next_seq();
         let state = &mut seat.groups[group];
         state.sent = next;
-        state.due = None;
         state.last_flush = Some(began);
+        let took = began.elapsed();
+        self.figures.flush.observe(took);
         if group == group_of(Profile::Live) {
-            seat.cost.note_pass(began.elapsed());
+            seat.cost.note_pass(took);
         }
         fates.into_iter().for_each(|(key, fate)| self.meet(key, fate));
     }
@@ -313,6 +355,7 @@ impl Shard {
         let now_ms = self.clock.now_ms();
         let keys: Vec<usize> = self.viewers.iter().map(|(key, _)| key).collect();
         for key in keys {
+            self.note_join(key);
             let Some(viewer) = self.viewers.get_mut(key) else { continue };
             if viewer.closing_until_ms.is_some_and(|until| now_ms >= until) {
                 self.remove(key);
@@ -342,6 +385,7 @@ impl Shard {
             let seat = self.seats.remove(key);
             self.seat_of.remove(&(Arc::as_ptr(seat.feed.stream()) as usize));
         }
+        self.inbox.figures.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.figures);
     }
 
     fn stop(&mut self) {
@@ -385,6 +429,7 @@ impl Shard {
             return;
         }
         viewer.closing_until_ms = Some(now_ms + FAREWELL_MS);
+        *self.figures.let_go.entry(farewell.reason()).or_default() += 1;
         if farewell != Farewell::Ended(End::Finished) {
             let session = viewer.ticket.session();
             info!(session = session.id, stream = %session.about.stream, ?farewell, drops = ?viewer.drops(), "viewer let go");
@@ -411,6 +456,9 @@ impl Shard {
         let Some(mut viewer) = self.viewers.try_remove(key) else { return };
         debug!(session = viewer.ticket.session().id, sent = viewer.sent_bytes, drops = ?viewer.drops(), "viewer gone");
         viewer.note_session();
+        if viewer.flooded {
+            *self.figures.let_go.entry(Farewell::FLOOD).or_default() += 1;
+        }
         let _ = self.poll.registry().deregister(viewer.socket.source());
         self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
         if let Some(seat) = self.seats.get_mut(viewer.seat) {

@@ -48,6 +48,11 @@ pub(super) struct Viewer {
     paused: bool,
     input_this_tick: usize,
     pub(super) sent_bytes: u64,
+    pub(super) join_noted: bool,
+    /// It came to a bound on what it may send.
+    pub(super) flooded: bool,
+    /// What was left out before the last pause.
+    dropped_before: Drops,
     pub(super) last_progress_ms: u64,
     /// Nothing but `owed` is sent any more, until this time.
     pub(super) closing_until_ms: Option<u64>,
@@ -75,6 +80,9 @@ impl Viewer {
             paused: false,
             input_this_tick: 0,
             sent_bytes: 0,
+            join_noted: false,
+            flooded: false,
+            dropped_before: Drops::default(),
             last_progress_ms: now_ms,
             closing_until_ms: None,
         }
@@ -82,7 +90,14 @@ impl Viewer {
 
     /// What it was not sent.
     pub(super) fn drops(&self) -> Drops {
-        self.cursor.as_ref().map(Cursor::drops).unwrap_or_default()
+        let (before, now) =
+            (self.dropped_before, self.cursor.as_ref().map(Cursor::drops).unwrap_or_default());
+        Drops {
+            disposable: before.disposable + now.disposable,
+            pictures: before.pictures + now.pictures,
+            audio: before.audio + now.audio,
+            jumps: before.jumps + now.jumps,
+        }
     }
 
     /// Whether the server owes it bytes or frames that its socket did not take.
@@ -226,6 +241,7 @@ impl Viewer {
                 Ok(count) => {
                     self.input_this_tick += count;
                     if self.input_this_tick > MAX_INPUT_PER_TICK {
+                        self.flooded = true;
                         return Fate::Gone;
                     }
                     if self.closing_until_ms.is_some() {
@@ -243,6 +259,7 @@ impl Viewer {
         }
         out.into_iter().for_each(|bytes| self.owe(bytes));
         if self.owed_bytes > MAX_OWED_BYTES && !self.writable {
+            self.flooded = true;
             return Fate::Gone;
         }
         for ask in asks {
@@ -252,6 +269,7 @@ impl Viewer {
                     self.paused = paused;
                     if !paused {
                         // What was missed meanwhile is not wanted: a pause ends at the present.
+                        self.dropped_before = self.drops();
                         self.cursor = None;
                     }
                 }

@@ -15,6 +15,7 @@ use crate::http::head::{Head, Method};
 use crate::http::response::{Response, streaming_head};
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
+use crate::relay;
 use crate::sessions::{About, Role};
 use crate::waiting::{self, Waited};
 
@@ -35,8 +36,29 @@ pub struct Granted {
     agent: String,
 }
 
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// Its number, under which it becomes a session when it is let in.
+    pub id: u64,
+    /// From where.
+    pub peer: IpAddr,
+    /// Whether its side of the connection is encrypted.
+    pub is_tls: bool,
+}
+
+fn wire(websocket: bool, tls: bool) -> &'static str {
+    match (websocket, tls) {
+        (true, false) => "ws-flv",
+        (true, true) => "wss-flv",
+        (false, false) => "http-flv",
+        (false, true) => "https-flv",
+    }
+}
+
 /// Decides on a request for FLV.
-pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Outcome {
+pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> Outcome {
+    let (peer, wire) = (client.peer, wire(head.is_websocket(), client.is_tls));
     let websocket_accept = if head.is_websocket() {
         match websocket::accept(head) {
             Some(accept) => Some(accept),
@@ -63,23 +85,32 @@ pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Out
     let admitted = match app.admission.admit(&asked) {
         Ok(admitted) => admitted,
         Err(refused) => {
-            refused.log(&asked);
+            app.counts.refused(refused.code, wire);
+            refused.log(client.id, wire, &asked);
             return Outcome::Answer(Response::error(
-                403,
+                refused.status(),
                 refused.code,
                 &refused.message,
                 &refused.message_zh,
             ));
         }
     };
-    let stream = match waiting::for_stream(app, &admitted.name, head.method != Method::Head).await {
+    let agent = head.header("user-agent").unwrap_or_default();
+    if app.relays.is_loop(agent, &admitted.name) {
+        let [message, zh] = relay::LOOP;
+        return Outcome::Answer(Response::error(508, "loop", message, zh));
+    }
+    let patient = head.method != Method::Head;
+    let stream = match waiting::for_stream(app, &admitted.name, patient, agent).await {
         Waited::OnAir(stream) => stream,
         Waited::Absent => {
+            app.counts.refused("not_on_air", wire);
             let message = "nobody is publishing this stream: start the push, then play again";
             let zh = "当前没有人推流：请先开始推流，再播放";
             return Outcome::Answer(Response::error(404, "not_on_air", message, zh));
         }
         Waited::Full => {
+            app.counts.refused("too_many_streams", wire);
             let message = "the server has as many streams as it may (limits.max_streams)";
             let zh = "服务器的流数量已达上限（limits.max_streams）";
             return Outcome::Answer(Response::error(503, "too_many_streams", message, zh));
@@ -90,12 +121,12 @@ pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Out
             Response::bytes(200, "video/x-flv", Bytes::new()).with("Cache-Control", "no-store"),
         );
     }
-    let agent = head.header("user-agent").unwrap_or_default().to_owned();
+    let agent = agent.to_owned();
     let (framing, head) = match websocket_accept {
         Some(accept) => {
             let headers =
                 [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", &accept)];
-            (Framing::WebSocket, streaming_head(head, &app.cors, 101, &headers))
+            (Framing::WebSocket, streaming_head(head, &app.cors(), 101, &headers))
         }
         None => {
             let mut headers = vec![("Content-Type", "video/x-flv"), ("Cache-Control", "no-store")];
@@ -106,22 +137,17 @@ pub async fn request(app: &App, head: &Head, named: &Named, peer: IpAddr) -> Out
             } else {
                 Framing::Bare
             };
-            (framing, streaming_head(head, &app.cors, 200, &headers))
+            (framing, streaming_head(head, &app.cors(), 200, &headers))
         }
     };
     Outcome::Play(Box::new(Granted { admitted, stream, framing, head, agent }))
 }
 
 /// Gives the connection to the fan-out.
-pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, peer: IpAddr) {
-    let wire = match (granted.framing, connection.is_tls()) {
-        (Framing::WebSocket, false) => "ws-flv",
-        (Framing::WebSocket, true) => "wss-flv",
-        (_, false) => "http-flv",
-        (_, true) => "https-flv",
-    };
+pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, client: Client) {
+    let (peer, wire) = (client.peer, wire(matches!(granted.framing, Framing::WebSocket), client.is_tls));
     let about = About { role: Role::Viewer, wire, stream: granted.admitted.name, peer, agent: granted.agent };
-    let seat = app.sessions.open(about, app.clock.now_ms());
+    let seat = app.sessions.open_as(client.id, about, app.clock.now_ms());
     let (id, stream) = (seat.session().id, granted.stream.name());
     let socket = match connection.into_socket() {
         Ok(socket) => socket,

@@ -2,17 +2,21 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use tracing::info;
 
 use super::head::{BadHead, Head, Method};
 use super::response::{Response, preflight};
 use super::router::{self, Route};
+use crate::admission::loggable;
+use crate::api;
 use crate::app::App;
-use crate::flv::play::{self, Outcome};
+use crate::flv::play::{self, Client, Outcome};
+use crate::metrics::{self, Limit};
 use crate::net::{Permit, Stream};
 
 /// Bounds of one connection.
@@ -29,13 +33,17 @@ pub struct Bounds {
 /// Serves a connection to its end.
 pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: Permit) {
     let bounds = app.http_bounds;
+    let client = Client { id: app.sessions.number(), peer, is_tls: connection.is_tls() };
+    let mut requests = 0_u64;
     let mut input = BytesMut::new();
     let mut wait = bounds.header_timeout;
     loop {
         let head = match read_head(&mut connection, &mut input, &bounds, wait).await {
             Read::Head(head) => head,
             Read::Bad(response) => {
-                let bytes = response.encode(None, &app.cors, false);
+                note_limit(&app, response.status());
+                let response = note_failure(response, client, requests + 1, "");
+                let bytes = response.encode(None, &app.cors(), false);
                 // The client may be gone or may not read; either way this connection is over.
                 let _ = timeout(bounds.header_timeout, connection.write_all(&bytes)).await;
                 let _ = timeout(bounds.header_timeout, connection.shutdown()).await;
@@ -44,23 +52,35 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
             Read::Over => return,
         };
         wait = bounds.idle_timeout;
+        requests += 1;
         let response = match (head.method, router::route(&head.path)) {
             (Method::Options, _) => preflight(),
-            (Method::Other, _) => Response::error(
+            (_, Route::Api) => match read_body(&mut connection, &mut input, &head, &bounds).await {
+                Some(body) => {
+                    let began = Instant::now();
+                    let response = api::answer(&app, &head, body, peer).await;
+                    app.counts.api_answered(began.elapsed());
+                    response
+                }
+                None => return,
+            },
+            (Method::Other | Method::Post | Method::Put | Method::Delete, _) => Response::error(
                 405,
                 "method_not_allowed",
                 "only GET, HEAD and OPTIONS are answered here",
                 "这里只支持 GET、HEAD 和 OPTIONS",
             )
             .with("Allow", "GET, HEAD, OPTIONS"),
-            (_, Route::Flv(named)) => match play::request(&app, &head, &named, peer).await {
-                Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, peer),
+            (_, Route::Flv(named)) => match play::request(&app, &head, &named, client).await {
+                Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, client),
                 Outcome::Answer(response) => response,
             },
+            (_, Route::Metrics) => metrics::answer(&app, &head, peer).await,
             (_, Route::Other(answer)) => answer(&app, &head, peer),
         };
+        let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();
-        let bytes = response.encode(Some(&head), &app.cors, keep_alive);
+        let bytes = response.encode(Some(&head), &app.cors(), keep_alive);
         match timeout(bounds.idle_timeout, connection.write_all(&bytes)).await {
             Ok(Ok(())) if keep_alive => {}
             _ => {
@@ -69,6 +89,50 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
             }
         }
     }
+}
+
+/// Gives a failure a number that is in the answer and in the log, so that whoever saw it can be helped. Of the address
+/// only the path is logged, as the query may hold a signature.
+fn note_failure(response: Response, client: Client, request: u64, path: &str) -> Response {
+    let status = response.status();
+    if status < 400 {
+        return response;
+    }
+    let id = format!("{}-{request}", client.id);
+    info!(session = client.id, request = id, peer = %client.peer, status, path = loggable(path), "request failed");
+    response.with("X-Request-Id", id)
+}
+
+fn note_limit(app: &App, status: u16) {
+    match status {
+        408 => app.counts.limit_hit(Limit::HeaderTimeout),
+        414 => app.counts.limit_hit(Limit::MaxTarget),
+        431 => app.counts.limit_hit(Limit::MaxHeaderBytes),
+        _ => {}
+    }
+}
+
+/// The body that the head announced, if it comes in time. Bytes are taken as they come and kept within the bound
+/// that the head was held to; what lies behind them is the next request's.
+async fn read_body(
+    connection: &mut Stream,
+    input: &mut BytesMut,
+    head: &Head,
+    bounds: &Bounds,
+) -> Option<Bytes> {
+    let read = async {
+        if input.len() < head.body_len && head.header_has("expect", "100-continue") {
+            connection.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
+        }
+        while input.len() < head.body_len {
+            let missing = head.body_len - input.len();
+            if (&mut *connection).take(missing as u64).read_buf(input).await.ok()? == 0 {
+                return None;
+            }
+        }
+        Some(input.split_to(head.body_len).freeze())
+    };
+    timeout(bounds.header_timeout, read).await.ok().flatten()
 }
 
 enum Read {
@@ -121,6 +185,8 @@ fn refuse(bad: BadHead) -> Response {
         BadHead::Malformed(_) => (400, "请求格式错误"),
         BadHead::TargetTooLong => (414, "地址过长"),
         BadHead::HasBody => (400, "此地址不接受请求体"),
+        BadHead::NoLength => (411, "请求体须带 Content-Length，不支持分块传输"),
+        BadHead::BodyTooLarge => (413, "请求体过大"),
     };
     Response::error(status, "bad_request", &bad.to_string(), zh)
 }

@@ -8,6 +8,12 @@ const MAX_HEADERS: usize = 64;
 /// Longest request target. Signed addresses with a few extra parameters stay below 1 KiB.
 const MAX_TARGET: usize = 4096;
 
+/// Largest body of a request, in bytes; only the API takes bodies. Its own are below 1 KiB.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// What the paths of the API begin with.
+pub const API: &str = "/api/v1/";
+
 /// The methods that anything here answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -17,6 +23,12 @@ pub enum Method {
     Head,
     /// OPTIONS, for CORS
     Options,
+    /// POST, of the API
+    Post,
+    /// PUT, of the API
+    Put,
+    /// DELETE, of the API
+    Delete,
     /// Any other
     Other,
 }
@@ -32,6 +44,8 @@ pub struct Head {
     pub query: String,
     /// HTTP/1.1 and not 1.0.
     pub is_http11: bool,
+    /// Bytes of the body that follows; 0 everywhere but in the API, and never above [`MAX_BODY`].
+    pub body_len: usize,
     headers: Vec<(String, String)>,
 }
 
@@ -44,6 +58,10 @@ pub enum BadHead {
     TargetTooLong,
     /// A body came where none is taken.
     HasBody,
+    /// A body came without its length in front.
+    NoLength,
+    /// The body is too large.
+    BodyTooLarge,
 }
 
 impl fmt::Display for BadHead {
@@ -52,6 +70,10 @@ impl fmt::Display for BadHead {
             BadHead::Malformed(what) => write!(f, "the request is malformed: {what}"),
             BadHead::TargetTooLong => write!(f, "the address is longer than {MAX_TARGET} bytes"),
             BadHead::HasBody => f.write_str("this address takes no request body"),
+            BadHead::NoLength => {
+                f.write_str("a request body is taken with a Content-Length only, not in chunks")
+            }
+            BadHead::BodyTooLarge => write!(f, "a request body may have {MAX_BODY} bytes"),
         }
     }
 }
@@ -71,6 +93,9 @@ impl Head {
             Some("GET") => Method::Get,
             Some("HEAD") => Method::Head,
             Some("OPTIONS") => Method::Options,
+            Some("POST") => Method::Post,
+            Some("PUT") => Method::Put,
+            Some("DELETE") => Method::Delete,
             _ => Method::Other,
         };
         let target = request.path.unwrap_or_default();
@@ -83,8 +108,9 @@ impl Head {
             .iter()
             .map(|h| (h.name.to_ascii_lowercase(), String::from_utf8_lossy(h.value).trim().to_owned()))
             .collect();
-        let head = Head { method, path, query, is_http11: request.version == Some(1), headers };
-        head.refuse_body()?;
+        let is_http11 = request.version == Some(1);
+        let mut head = Head { method, path, query, is_http11, body_len: 0, headers };
+        head.body_len = head.measure_body()?;
         Ok(Some((head, length)))
     }
 
@@ -118,7 +144,29 @@ impl Head {
         self.header_has("upgrade", "websocket") && self.header_has("connection", "upgrade")
     }
 
-    /// Nothing here takes a body, and a body that is not read would be taken for the next request: that is how
+    /// How long the body is. Of the two ways to say it only the plain one is taken, and only once: whatever two
+    /// parsers could read differently is refused.
+    fn measure_body(&self) -> Result<usize, BadHead> {
+        // With a method that the API does not have, the answer is the same whether there is a body or not.
+        let reads = matches!(self.method, Method::Get | Method::Head | Method::Options);
+        if reads || !self.path.starts_with(API) {
+            return self.refuse_body().map(|()| 0);
+        }
+        if self.header("transfer-encoding").is_some() {
+            return Err(BadHead::NoLength);
+        }
+        let mut lengths = self.headers.iter().filter(|(name, _)| name == "content-length");
+        let Some((_, length)) = lengths.next() else { return Ok(0) };
+        if lengths.next().is_some() {
+            return Err(BadHead::Malformed("Content-Length comes twice"));
+        }
+        if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(BadHead::Malformed("Content-Length is not a number"));
+        }
+        length.parse().ok().filter(|length| *length <= MAX_BODY).ok_or(BadHead::BodyTooLarge)
+    }
+
+    /// Nothing else takes a body, and a body that is not read would be taken for the next request: that is how
     /// requests are smuggled.
     fn refuse_body(&self) -> Result<(), BadHead> {
         if self.header("transfer-encoding").is_some() {
@@ -196,6 +244,38 @@ mod tests {
         {
             let head = parse(&format!("GET / HTTP/1.1\r\n{header}\r\n\r\n"));
             assert_eq!(head.err(), Some(BadHead::HasBody), "{header}");
+        }
+    }
+
+    #[test]
+    fn the_api_takes_a_body_of_one_plain_length_and_no_other() {
+        let parse = |method: &str, path: &str, header: &str| {
+            parse(&format!("{method} {path} HTTP/1.1\r\n{header}\r\n\r\n")).map(|head| head.body_len)
+        };
+        for method in ["POST", "PUT", "DELETE"] {
+            assert_eq!(parse(method, "/api/v1/addresses", "Content-Length: 5"), Ok(5));
+        }
+        assert_eq!(parse("POST", "/api/v1/addresses", "A: b"), Ok(0));
+        assert_eq!(parse("POST", "/api/v1/x", &format!("Content-Length: {MAX_BODY}")), Ok(MAX_BODY));
+        let over = format!("Content-Length: {}", MAX_BODY + 1);
+        assert_eq!(parse("POST", "/api/v1/x", &over), Err(BadHead::BodyTooLarge));
+        let huge = "Content-Length: 99999999999999999999999";
+        assert_eq!(parse("POST", "/api/v1/x", huge), Err(BadHead::BodyTooLarge));
+        for header in ["Transfer-Encoding: chunked", "Content-Length: 5\r\nTransfer-Encoding: chunked"] {
+            assert_eq!(parse("POST", "/api/v1/x", header), Err(BadHead::NoLength), "{header}");
+        }
+        for header in [
+            "Content-Length: 5\r\nContent-Length: 5",
+            "Content-Length: +5",
+            "Content-Length: 5, 5",
+            "Content-Length:",
+        ] {
+            assert!(matches!(parse("POST", "/api/v1/x", header), Err(BadHead::Malformed(_))), "{header}");
+        }
+        for (method, path) in
+            [("POST", "/livez"), ("GET", "/api/v1/x"), ("OPTIONS", "/api/v1/x"), ("POST", "/api")]
+        {
+            assert_eq!(parse(method, path, "Content-Length: 5"), Err(BadHead::HasBody), "{method} {path}");
         }
     }
 

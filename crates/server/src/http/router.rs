@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::assets;
-use super::head::Head;
+use super::head::{API, Head};
 use super::response::Response;
 use crate::api;
 use crate::app::App;
@@ -16,20 +16,28 @@ pub type Answer = fn(&App, &Head, IpAddr) -> Response;
 pub enum Route {
     /// A stream as FLV.
     Flv(Named),
+    /// The API, which has a table of its own.
+    Api,
+    /// The figures.
+    Metrics,
     /// Something that is all there.
     Other(Answer),
 }
 
 /// The route of a path. Paths come decoded, and are compared whole or part by part, never by prefix of bytes.
 pub fn route(path: &str) -> Route {
+    if path.starts_with(API) {
+        return Route::Api;
+    }
     if let Some(named) = url::parse(path) {
         return Route::Flv(named);
     }
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {
         ["livez"] => Route::Other(|_, _, _| Response::bytes(200, "text/plain", "ok\n")),
-        ["api", "v1", "live"] => Route::Other(api::live::list),
-        ["api", "v1", "live", _, .., _] => Route::Other(api::live::one),
+        ["readyz"] => Route::Other(|app, _, _| api::health::ready(app)),
+        ["startupz"] => Route::Other(|app, _, _| api::health::started(app)),
+        ["metrics"] => Route::Metrics,
         ["api", ..] => Route::Other(|_, _, _| not_found()),
         _ => Route::Other(assets::answer),
     }

@@ -19,8 +19,18 @@ pub struct Permits {
     held: Arc<Mutex<Held>>,
 }
 
+/// How often a permit was refused, by the bound that was reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RefusedSoFar {
+    /// See [`Refused::ServerFull`].
+    pub server_full: u64,
+    /// See [`Refused::AddressFull`].
+    pub address_full: u64,
+}
+
 #[derive(Debug, Default)]
 struct Held {
+    refused: RefusedSoFar,
     total: usize,
     by_ip: HashMap<IpAddr, usize>,
 }
@@ -52,18 +62,25 @@ impl Permits {
         let ip = ip.to_canonical();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if self.bounds.total > 0 && held.total >= self.bounds.total {
+            held.refused.server_full += 1;
             return Err(Refused::ServerFull);
         }
         let counted = self.bounds.per_ip > 0;
         if counted {
             let count = held.by_ip.entry(ip).or_default();
             if *count >= self.bounds.per_ip {
+                held.refused.address_full += 1;
                 return Err(Refused::AddressFull);
             }
             *count += 1;
         }
         held.total += 1;
         Ok(Permit { held: self.held.clone(), ip: counted.then_some(ip) })
+    }
+
+    /// How often a permit was refused.
+    pub fn refused(&self) -> RefusedSoFar {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).refused
     }
 
     /// Connections at this moment.
@@ -119,5 +136,6 @@ mod tests {
         let permits = Permits::new(1, 0);
         let _held = permits.take(A).unwrap();
         assert_eq!(permits.take(B).err(), Some(Refused::ServerFull));
+        assert_eq!(permits.refused(), RefusedSoFar { server_full: 1, address_full: 0 });
     }
 }

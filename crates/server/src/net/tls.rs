@@ -1,47 +1,117 @@
 //! TLS from PEM files, and a connection that may or may not have it.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tracing::{info, warn};
 
 use crate::fanout::Socket;
 
 /// Where the certificate chain and its key are.
-#[derive(Debug, Clone)]
-pub struct TlsFiles<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
     /// PEM, the server's certificate first, then the chain. WeChat wants the whole chain.
-    pub cert: &'a Path,
+    pub cert: PathBuf,
     /// PEM, the private key.
-    pub key: &'a Path,
+    pub key: PathBuf,
 }
 
-/// Reads the files and makes an acceptor for TLS 1.2 and 1.3.
-pub fn acceptor(files: &TlsFiles<'_>) -> anyhow::Result<TlsAcceptor> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(files.cert)
+/// The certificate in force. It can be replaced while the server runs; connections that are there keep theirs.
+#[derive(Debug)]
+pub struct Certificate {
+    current: RwLock<(Arc<CertifiedKey>, TlsFiles)>,
+}
+
+impl Certificate {
+    /// Reads the files.
+    pub fn load(files: TlsFiles) -> anyhow::Result<Arc<Certificate>> {
+        let key = read(&files)?;
+        Ok(Arc::new(Certificate { current: RwLock::new((key, files)) }))
+    }
+
+    /// An acceptor for TLS 1.2 and 1.3 that always has the certificate in force.
+    pub fn acceptor(self: &Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// Reads the files again, or others. On an error the certificate in force stays.
+    pub fn reload(&self, files: TlsFiles) -> anyhow::Result<()> {
+        let key = read(&files)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (key, files);
+        Ok(())
+    }
+
+    /// The files that the certificate in force was read from.
+    pub fn files(&self) -> TlsFiles {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+}
+
+/// Between two looks at the certificate's files.
+const WATCH: Duration = Duration::from_secs(30);
+
+/// Reads the certificate again whenever its files have changed, as a renewal does. Files that do not fit, such as
+/// those of a renewal that is half written, change nothing.
+pub async fn watch_certificate(certificate: Arc<Certificate>) {
+    let mut seen = certificate.files().changed_at();
+    loop {
+        sleep(WATCH).await;
+        let files = certificate.files();
+        let now = files.changed_at();
+        if now != seen {
+            match certificate.reload(files) {
+                Ok(()) => info!("the certificate was read again"),
+                Err(error) => warn!("the certificate in force stays: {error:#}"),
+            }
+            seen = now;
+        }
+    }
+}
+
+impl TlsFiles {
+    fn changed_at(&self) -> [Option<SystemTime>; 2] {
+        [&self.cert, &self.key].map(|path| std::fs::metadata(path).and_then(|found| found.modified()).ok())
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).0.clone())
+    }
+}
+
+fn read(files: &TlsFiles) -> anyhow::Result<Arc<CertifiedKey>> {
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect)
         .with_context(|| format!("tls.cert_file: cannot read certificates from {}", files.cert.display()))?;
     anyhow::ensure!(!chain.is_empty(), "tls.cert_file: {} holds no certificate", files.cert.display());
-    let key = PrivateKeyDer::from_pem_file(files.key)
+    let key = PrivateKeyDer::from_pem_file(&files.key)
         .with_context(|| format!("tls.key_file: cannot read a private key from {}", files.key.display()))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let key = CertifiedKey::from_der(chain, key, &provider)
         .context("tls: the certificate and the key do not belong together")?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Arc::new(key))
 }
 
 /// A client's connection while a task owns it.

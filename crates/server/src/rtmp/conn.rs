@@ -17,6 +17,7 @@ use tracing::debug;
 use super::{play, publish};
 use crate::admission::Asked;
 use crate::app::App;
+use crate::metrics::Limit;
 use crate::net::{Permit, Stream};
 
 /// Bytes read from the socket at a time: some key frames of a phone's stream.
@@ -25,6 +26,10 @@ const READ_BYTES: usize = 32 * 1024;
 /// How long a peer that is told goodbye may take to read why. Closing at once would throw away what it has not
 /// read yet; `<live-pusher>` wants the end within a second.
 const GOODBYE: Duration = Duration::from_millis(900);
+
+/// Steps for which there is a time, as the log names them.
+const HANDSHAKE: &str = "the handshake";
+const WISH: &str = "connect, then publish or play";
 
 /// Serves a connection to its end, or to the fan-out.
 pub async fn serve(app: Arc<App>, stream: Stream, peer: IpAddr, permit: Permit) {
@@ -38,13 +43,15 @@ pub async fn serve(app: Arc<App>, stream: Stream, peer: IpAddr, permit: Permit) 
         window_ack: app.rtmp.window_ack,
     };
     let session = ServerSession::new(config, seed);
-    let mut conn =
-        Conn { app, stream, session, peer, out: VecDeque::new(), input: vec![0; READ_BYTES].into() };
+    let (id, wire) = (app.sessions.number(), if stream.is_tls() { "rtmps" } else { "rtmp" });
+    let (out, input) = (VecDeque::new(), vec![0; READ_BYTES].into());
+    let mut conn = Conn { app, stream, session, id, wire, peer, out, input };
     match conn.negotiate().await {
         Ok((connect, Wish::Publish(name))) => publish::run(conn, &connect, &name).await,
         Ok((connect, Wish::Play(name))) => play::run(conn, &connect, &name, permit).await,
         Err(over) => {
-            debug!(%peer, %over, "RTMP connection ended before it published or played");
+            conn.count(&over);
+            debug!(session = id, %peer, %over, "RTMP connection ended before it published or played");
             conn.goodbye().await;
         }
     }
@@ -55,6 +62,10 @@ pub(super) struct Conn {
     pub(super) app: Arc<App>,
     pub(super) stream: Stream,
     pub(super) session: ServerSession,
+    /// Its number, under which it becomes a session when it is let in.
+    pub(super) id: u64,
+    /// For the log and the metrics.
+    pub(super) wire: &'static str,
     pub(super) peer: IpAddr,
     /// Taken from the session, not yet by the socket.
     out: VecDeque<Bytes>,
@@ -91,7 +102,40 @@ impl fmt::Display for Over {
     }
 }
 
+impl Over {
+    /// The bound that the peer came to, if it did.
+    fn limit(&self) -> Option<Limit> {
+        match self {
+            Over::Closed(_) => None,
+            Over::TimedOut(step) => match *step {
+                HANDSHAKE => Some(Limit::HandshakeTimeout),
+                WISH => Some(Limit::PublishTimeout),
+                _ => Some(Limit::IdlePublisher),
+            },
+            Over::Broken(rtmp::Error::NameTooLong { .. }) => Some(Limit::MaxName),
+            Over::Broken(rtmp::Error::TooManyEvents) => Some(Limit::MaxEvents),
+            Over::Broken(rtmp::Error::TooManyAnswers) => Some(Limit::MaxAnswers),
+            Over::Broken(rtmp::Error::Chunk(error)) => match error {
+                rtmp::ChunkError::TooManyChunkStreams => Some(Limit::MaxChunkStreams),
+                rtmp::ChunkError::MessageTooLong { .. } => Some(Limit::MaxMessageBytes),
+                rtmp::ChunkError::TooMuchUnfinished => Some(Limit::MaxPartialBytes),
+                rtmp::ChunkError::BadChunkSize(_) => Some(Limit::MaxInboundChunkBytes),
+                rtmp::ChunkError::TinyChunks => Some(Limit::TinyChunks),
+                _ => None,
+            },
+            Over::Broken(_) => None,
+        }
+    }
+}
+
 impl Conn {
+    /// Counts the bound that the peer came to.
+    pub(super) fn count(&self, over: &Over) {
+        if let Some(limit) = over.limit() {
+            self.app.counts.limit_hit(limit);
+        }
+    }
+
     /// The next event. It can be cancelled at any time without losing anything.
     pub(super) async fn next(&mut self) -> Result<Event, Over> {
         loop {
@@ -138,7 +182,7 @@ impl Conn {
             }
             Ok(())
         };
-        timeout(handshake, shake).await.map_err(|_| Over::TimedOut("the handshake"))??;
+        timeout(handshake, shake).await.map_err(|_| Over::TimedOut(HANDSHAKE))??;
         let mut connected = None;
         let asking = async {
             loop {
@@ -150,8 +194,7 @@ impl Conn {
                 }
             }
         };
-        let wish =
-            timeout(wish, asking).await.map_err(|_| Over::TimedOut("connect, then publish or play"))??;
+        let wish = timeout(wish, asking).await.map_err(|_| Over::TimedOut(WISH))??;
         Ok((connected.unwrap_or_default(), wish))
     }
 

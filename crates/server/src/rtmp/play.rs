@@ -8,6 +8,7 @@ use super::conn::{Conn, asked};
 use super::wire::RtmpEgress;
 use crate::fanout::Arrival;
 use crate::net::Permit;
+use crate::relay;
 use crate::sessions::{About, Role};
 use crate::waiting::{self, Waited};
 
@@ -15,22 +16,30 @@ use crate::waiting::{self, Waited};
 pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: Permit) {
     let target = match Target::new(&connect.app, &connect.tc_url, name) {
         Ok(target) => target,
-        Err(error) => return refuse(conn, PlayRefusal::StreamNotFound, &error.to_string()).await,
+        Err(error) => {
+            conn.app.counts.refused("bad_name", conn.wire);
+            return refuse(conn, PlayRefusal::StreamNotFound, &error.to_string()).await;
+        }
     };
     let path = format!("/{}", target.path);
     let asked = asked(Action::Play, &target, &path, connect, conn.peer);
     let admitted = match conn.app.admission.admit(&asked) {
         Ok(admitted) => admitted,
         Err(refused) => {
-            refused.log(&asked);
+            conn.app.counts.refused(refused.code, conn.wire);
+            refused.log(conn.id, conn.wire, &asked);
             return refuse(conn, PlayRefusal::Failed, &refused.for_people()).await;
         }
     };
     let app = conn.app.clone();
+    if app.relays.is_loop(&connect.flash_ver, &admitted.name) {
+        app.counts.refused("relay_loop", conn.wire);
+        return refuse(conn, PlayRefusal::Failed, &relay::LOOP.join(" / ")).await;
+    }
     // Nothing is answered before it is known whether there will be a picture: a player that was told Start and
     // gets none reports a bad network, not a show that has not begun.
     let stream = {
-        let mut wait = std::pin::pin!(waiting::for_stream(&app, &admitted.name, true));
+        let mut wait = std::pin::pin!(waiting::for_stream(&app, &admitted.name, true, &connect.flash_ver));
         loop {
             let event = tokio::select! {
                 waited = &mut wait => break waited,
@@ -44,21 +53,22 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
     let stream = match stream {
         Waited::OnAir(stream) => stream,
         Waited::Absent => {
+            app.counts.refused("not_on_air", conn.wire);
             let reason = "nobody is publishing this stream: start the push, then play again / 当前没有人推流";
             return refuse(conn, PlayRefusal::StreamNotFound, reason).await;
         }
         Waited::Full => {
+            app.counts.refused("too_many_streams", conn.wire);
             let reason =
                 "the server has as many streams as it may (limits.max_streams) / 服务器的流数量已达上限";
             return refuse(conn, PlayRefusal::Failed, reason).await;
         }
     };
     conn.session.accept_play();
-    let wire = if conn.stream.is_tls() { "rtmps" } else { "rtmp" };
     let agent = connect.flash_ver.clone();
-    let about = About { role: Role::Viewer, wire, stream: admitted.name, peer: conn.peer, agent };
-    let seat = app.sessions.open(about, app.clock.now_ms());
-    let (id, peer) = (seat.session().id, conn.peer);
+    let about = About { role: Role::Viewer, wire: conn.wire, stream: admitted.name, peer: conn.peer, agent };
+    let seat = app.sessions.open_as(conn.id, about, app.clock.now_ms());
+    let (id, wire, peer) = (conn.id, conn.wire, conn.peer);
     let (app, connection, session, owed) = conn.into_parts();
     let socket = match connection.into_socket() {
         Ok(socket) => socket,

@@ -9,6 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::conn::{Conn, Over, asked};
+use crate::metrics::Limit;
+use crate::relay;
 use crate::sessions::{About, Role, Seat, Session};
 
 /// Messages that cannot be frames, after which the publisher is told to stop. Real encoders send none.
@@ -18,22 +20,37 @@ const MAX_BAD_BODIES: u32 = 50;
 pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     let target = match Target::new(&connect.app, &connect.tc_url, name) {
         Ok(target) => target,
-        Err(error) => return refuse(conn, PublishRefusal::BadName, &error.to_string()).await,
+        Err(error) => {
+            conn.app.counts.refused("bad_name", conn.wire);
+            return refuse(conn, PublishRefusal::BadName, &error.to_string()).await;
+        }
     };
     let path = format!("/{}", target.path);
     let asked = asked(Action::Push, &target, &path, connect, conn.peer);
     let admitted = match conn.app.admission.admit(&asked) {
         Ok(admitted) => admitted,
         Err(refused) => {
-            refused.log(&asked);
+            conn.app.counts.refused(refused.code, conn.wire);
+            refused.log(conn.id, conn.wire, &asked);
             return refuse(conn, PublishRefusal::Denied, &refused.for_people()).await;
         }
     };
+    if conn.app.relays.is_loop(&connect.flash_ver, &admitted.name) {
+        conn.app.counts.refused("relay_loop", conn.wire);
+        return refuse(conn, PublishRefusal::Denied, &relay::LOOP.join(" / ")).await;
+    }
     let (stream, now_ms) = (admitted.name, conn.app.clock.now_ms());
     let publisher = match conn.app.hub.publish(&stream, admitted.identity, now_ms) {
         Ok(publisher) => publisher,
         Err(occupied) => {
-            warn!(%stream, peer = %conn.peer, ?occupied, "push refused");
+            conn.app.counts.refused(
+                match occupied {
+                    Occupied::Other => "occupied",
+                    Occupied::Full => "too_many_streams",
+                },
+                conn.wire,
+            );
+            warn!(session = conn.id, %stream, peer = %conn.peer, wire = conn.wire, ?occupied, "push refused");
             let reason = match occupied {
                 Occupied::Other => {
                     "somebody else is publishing this stream: end that push, or use another stream name / 该流正由他人推送"
@@ -45,10 +62,10 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
             return refuse(conn, PublishRefusal::BadName, reason).await;
         }
     };
-    let wire = if conn.stream.is_tls() { "rtmps" } else { "rtmp" };
+    let wire = conn.wire;
     let agent = connect.flash_ver.clone();
     let about = About { role: Role::Publisher, wire, stream, peer: conn.peer, agent };
-    let seat = conn.app.sessions.open(about, now_ms);
+    let seat = conn.app.sessions.open_as(conn.id, about, now_ms);
     let Session { id, about, .. } = &**seat.session();
     info!(session = id, stream = %about.stream, peer = %about.peer, wire, encoder = about.agent, "publish");
     conn.session.accept_publish();
@@ -109,9 +126,17 @@ async fn carry(mut conn: Conn, mut publisher: hub::Publisher, seat: &Seat) {
     // First the stream, then the manners: a host that is back in a second must not wait for this one's farewell.
     publisher.leave(app.clock.now_ms());
     match ended {
-        Ended::Unpublished => info!(session = id, %stream, "unpublish"),
-        Ended::Lost(over) => info!(session = id, %stream, %over, "the publisher is gone"),
+        Ended::Unpublished => {
+            info!(session = id, %stream, "unpublish");
+            conn.wait_for_close().await;
+        }
+        Ended::Lost(over) => {
+            app.counts.publisher_lost();
+            conn.count(&over);
+            info!(session = id, %stream, %over, "the publisher is gone");
+        }
         Ended::Garbage => {
+            app.counts.limit_hit(Limit::BadBodies);
             warn!(session = id, %stream, "the publisher sends what is no audio or video, and was let go");
             conn.session.end_publish("what you send is neither audio nor video: check the encoder / 推流数据无法识别，请检查编码器");
         }

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use control::sign::SignTarget;
 use control::{Authority, Role, name};
 
-use super::told::told;
 use crate::config::Config;
+use crate::told::told;
 
 /// Addresses on other networks. The route to one of them tells which address of this machine others can reach;
 /// connecting a datagram socket looks the route up and sends nothing. The last three serve a network without a way out.
@@ -24,74 +24,74 @@ const NONCE_BYTES: usize = 16;
 
 /// Where a server can be reached.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     /// The host in addresses, if one was set.
-    pub(super) host: Option<String>,
+    pub(crate) host: Option<String>,
     /// HTTP.
-    pub(super) http: Option<SocketAddr>,
+    pub(crate) http: Option<SocketAddr>,
     /// HTTPS.
-    pub(super) https: Option<SocketAddr>,
+    pub(crate) https: Option<SocketAddr>,
     /// RTMP.
-    pub(super) rtmp: Option<SocketAddr>,
+    pub(crate) rtmp: Option<SocketAddr>,
     /// RTMPS.
-    pub(super) rtmps: Option<SocketAddr>,
+    pub(crate) rtmps: Option<SocketAddr>,
 }
 
 /// An app and a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path {
+pub(crate) struct Path {
     /// All but the last part.
-    pub(super) app: String,
+    pub(crate) app: String,
     /// The last part.
-    pub(super) stream: String,
+    pub(crate) stream: String,
 }
 
 /// Makes addresses.
 #[derive(Debug, Clone)]
-pub(super) struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     /// Whose rules sign.
-    pub(super) authority: &'a Authority,
+    pub(crate) authority: &'a Authority,
     /// Where the server is.
-    pub(super) ends: &'a Ends,
+    pub(crate) ends: &'a Ends,
     /// Prefer RTMPS, HTTPS and WSS.
-    pub(super) secure: bool,
+    pub(crate) secure: bool,
     /// When the addresses end, in seconds since 1970.
-    pub(super) expires: i64,
+    pub(crate) expires: i64,
     /// Something that nobody can guess.
-    pub(super) nonce: String,
+    pub(crate) nonce: String,
 }
 
 /// Where to push.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Push {
+pub(crate) struct Push {
     /// All of it.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// What OBS calls the server.
-    pub(super) server: String,
+    pub(crate) server: String,
     /// What OBS calls the stream key.
-    pub(super) stream_key: String,
+    pub(crate) stream_key: String,
     /// Whether it is signed, and so has an end.
-    pub(super) signed: bool,
+    pub(crate) signed: bool,
 }
 
 /// Where to play; what does not listen has no address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Play {
+pub(crate) struct Play {
     /// RTMP or RTMPS.
-    pub(super) rtmp: Option<String>,
+    pub(crate) rtmp: Option<String>,
     /// FLV over HTTP or HTTPS.
-    pub(super) flv: Option<String>,
+    pub(crate) flv: Option<String>,
     /// FLV over WebSocket.
-    pub(super) ws_flv: Option<String>,
+    pub(crate) ws_flv: Option<String>,
     /// The page.
-    pub(super) page: Option<String>,
+    pub(crate) page: Option<String>,
     /// Whether they are signed, and so have an end.
-    pub(super) signed: bool,
+    pub(crate) signed: bool,
 }
 
 impl Ends {
     /// Where a server with this configuration will be.
-    pub(super) fn of(config: &Config) -> Ends {
+    pub(crate) fn of(config: &Config) -> Ends {
         let at = |address: &str| address.parse().ok();
         Ends {
             host: host(config),
@@ -103,7 +103,7 @@ impl Ends {
     }
 
     /// The same seen from this machine, if it listens here.
-    pub(super) fn seen_here(&self) -> Option<Ends> {
+    pub(crate) fn seen_here(&self) -> Option<Ends> {
         let http = self.http?;
         let here = match http.ip() {
             ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -131,8 +131,18 @@ impl Ends {
     }
 }
 
+/// Where the API of a server is asked from this machine, as an URL; empty when it listens with TLS only.
+pub(crate) fn here(ports: crate::app::Ports) -> String {
+    let Some(http) = ports.http else { return String::new() };
+    let ip = match http.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, http.port()))
+}
+
 /// The host that was set, if one was.
-pub(super) fn host(config: &Config) -> Option<String> {
+pub(crate) fn host(config: &Config) -> Option<String> {
     Some(config.server.public_host.clone()).filter(|host| !host.is_empty())
 }
 
@@ -163,7 +173,7 @@ impl std::str::FromStr for Path {
 
 impl Maker<'_> {
     /// Where to push a stream.
-    pub(super) fn push(&self, path: &Path) -> anyhow::Result<Push> {
+    pub(crate) fn push(&self, path: &Path) -> anyhow::Result<Push> {
         let (scheme, at) = self.ends.rtmp(self.secure).ok_or_else(|| {
             told(
                 "RTMP does not listen, so nothing can be pushed: set rtmp.listen",
@@ -178,7 +188,7 @@ impl Maker<'_> {
     }
 
     /// Where to play a stream.
-    pub(super) fn play(&self, path: &Path) -> anyhow::Result<Play> {
+    pub(crate) fn play(&self, path: &Path) -> anyhow::Result<Play> {
         let mut play = Play { rtmp: None, flv: None, ws_flv: None, page: None, signed: false };
         let Path { app, stream } = path;
         if let Some((scheme, at)) = self.ends.rtmp(self.secure) {
@@ -223,7 +233,7 @@ impl Maker<'_> {
 }
 
 /// Random letters and digits.
-pub(super) fn nonce() -> anyhow::Result<String> {
+pub(crate) fn nonce() -> anyhow::Result<String> {
     let mut bytes = [0; NONCE_BYTES];
     getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

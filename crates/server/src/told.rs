@@ -21,12 +21,12 @@ impl fmt::Display for Told {
 impl std::error::Error for Told {}
 
 /// An error with its sentence in English and in Chinese.
-pub(super) fn told(en: impl Into<String>, zh: impl Into<String>) -> anyhow::Error {
+pub(crate) fn told(en: impl Into<String>, zh: impl Into<String>) -> anyhow::Error {
     Told { en: en.into(), zh: zh.into() }.into()
 }
 
 /// What to print for an error.
-pub(super) fn text(error: &anyhow::Error, lang: Lang) -> String {
+pub(crate) fn text(error: &anyhow::Error, lang: Lang) -> String {
     if let Some(problems) = error.downcast_ref::<Problems>() {
         let head = lang.pick("the configuration is not good:", "配置有误：");
         return format!("{head}\n{}", problems.text(lang));

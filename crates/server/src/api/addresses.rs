@@ -1,0 +1,108 @@
+//! `POST /api/v1/addresses`: push and play addresses.
+
+use serde_json::json;
+
+use super::call::{Answer, Call, check};
+use super::shape::{AppName, Schemas, Shape, Span, StreamName, shape};
+use crate::address::{self, Ends, Maker, Path};
+use crate::http::response::Response;
+use crate::time::rfc3339;
+use crate::told;
+
+/// What an address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Purpose {
+    /// To send a stream.
+    Push,
+    /// To watch one.
+    Play,
+}
+
+impl Shape for Purpose {
+    fn schema(_known: &mut Schemas) -> serde_json::Value {
+        json!({"type": "string", "enum": ["push", "play"]})
+    }
+}
+
+shape! {
+    /// Which address.
+    in struct AddressWish {
+        /// What it is for.
+        action: Purpose,
+        /// All of the stream's name but the last part.
+        app: AppName,
+        /// The last part of the stream's name.
+        stream: StreamName,
+        /// How many seconds it is good for; `server.address_validity_seconds` when left out.
+        expires_in: Option<Span>,
+        /// Prefer RTMPS, HTTPS and WSS.
+        tls: Option<bool>,
+    }
+}
+
+shape! {
+    /// Addresses. What does not belong to the action, or does not listen, is null.
+    out struct Addresses {
+        /// Push: all of it.
+        url: Option<String>,
+        /// Push: what OBS calls the server.
+        server: Option<String>,
+        /// Push: what OBS calls the stream key.
+        stream_key: Option<String>,
+        /// Play: over RTMP or RTMPS.
+        rtmp: Option<String>,
+        /// Play: FLV over HTTP or HTTPS.
+        flv: Option<String>,
+        /// Play: FLV over WebSocket.
+        ws_flv: Option<String>,
+        /// Play: the page.
+        page: Option<String>,
+        /// When they end; null when they are not signed.
+        expires_at: Option<String>,
+    }
+}
+
+/// Makes them.
+pub(super) fn make(call: &Call) -> Answer {
+    let wish: AddressWish = call.body()?;
+    let (app, stream) = (wish.app.0, wish.stream.0);
+    check(&app, &stream)?;
+    let config = &call.app.config;
+    let seconds = match wish.expires_in {
+        Some(span) => span.seconds()?,
+        None => config.server.address_validity_seconds.into(),
+    };
+    let expires = call.app.clock.unix_seconds().saturating_add(seconds);
+    let ports = call.app.ports();
+    let ends = Ends {
+        host: address::host(config),
+        http: ports.http,
+        https: ports.https,
+        rtmp: ports.rtmp,
+        rtmps: ports.rtmps,
+    };
+    let path = Path { app, stream };
+    let nonce = address::nonce().map_err(|error| refuse(&error))?;
+    let made = call.app.admission.look(|authority| {
+        let maker = Maker { authority, ends: &ends, secure: wish.tls.unwrap_or(false), expires, nonce };
+        match wish.action {
+            Purpose::Push => maker.push(&path).map(|push| (Some(push), None)),
+            Purpose::Play => maker.play(&path).map(|play| (None, Some(play))),
+        }
+    });
+    let (push, play) = made.map_err(|error| refuse(&error))?;
+    let signed =
+        push.as_ref().is_some_and(|push| push.signed) || play.as_ref().is_some_and(|play| play.signed);
+    let expires_at = signed.then(|| rfc3339(expires.saturating_mul(1_000)));
+    let (url, server, stream_key) =
+        push.map_or((None, None, None), |push| (Some(push.url), Some(push.server), Some(push.stream_key)));
+    let (rtmp, flv, ws_flv, page) =
+        play.map_or((None, None, None, None), |play| (play.rtmp, play.flv, play.ws_flv, play.page));
+    Ok(Response::json(201, &Addresses { url, server, stream_key, rtmp, flv, ws_flv, page, expires_at }))
+}
+
+fn refuse(error: &anyhow::Error) -> Response {
+    use crate::lang::Lang;
+    Response::error(409, "no_address", &told::text(error, Lang::En), &told::text(error, Lang::Zh))
+}

@@ -1,0 +1,175 @@
+//! The API as an OpenAPI 3.1 document, made of the table that dispatches it.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Answer, Call};
+use super::shape::{Schemas, Shape, shape};
+use super::table::{self, Access, Done, OPERATIONS, Operation};
+use crate::http::head::Method;
+use crate::http::response::Response;
+use crate::operator::keys::Scope;
+
+shape! {
+    /// What went wrong.
+    out struct ErrorBody {
+        /// The fault.
+        error: ErrorWords,
+    }
+
+    /// A fault, for programs and for people.
+    out struct ErrorWords {
+        /// For programs; it does not change.
+        code: String,
+        /// What is wrong and what to do.
+        message: String,
+        /// The same in Chinese.
+        message_zh: String,
+    }
+}
+
+/// Answers with the document.
+pub(super) fn answer(_call: &Call) -> Answer {
+    Ok(Response::json(200, &document()))
+}
+
+/// What every operation may answer, as far as it applies to it.
+pub(super) fn faults(operation: &Operation) -> Vec<(u16, String)> {
+    let mut faults = vec![(
+        400,
+        "`bad_value`, `bad_name`, `bad_body` or `bad_query`: something was sent that is not right".to_owned(),
+    )];
+    if operation.body.is_some() {
+        faults.push((415, "`not_json`: the body has another media type".into()));
+        faults.push((413, "`bad_request`: the body has more than 64 KiB".into()));
+    }
+    if let Access::Key(scope) = operation.access {
+        faults.push((401, "`no_key` or `bad_key`: there was no key that is known".into()));
+        if scope == Scope::Write {
+            faults.push((403, "`read_only_key`: the key may only read".into()));
+        }
+        faults.push((429, "`too_many_tries`: more than ten wrong keys in a minute".into()));
+    }
+    faults.extend(operation.faults.iter().map(|(status, about)| (*status, (*about).to_owned())));
+    faults.sort_by_key(|(status, _)| *status);
+    faults
+}
+
+/// The whole document.
+pub(super) fn document() -> Value {
+    let mut known = Schemas::new();
+    let error = ErrorBody::schema(&mut known);
+    let mut paths = Map::new();
+    for operation in OPERATIONS {
+        let path = paths.entry(format!("/{}", operation.path)).or_insert_with(|| json!({}));
+        path[table::verb(operation.method).to_lowercase()] = describe(operation, &error, &mut known);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Weir",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "The HTTP API of a Weir server.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/api/v1"}],
+        "paths": paths,
+        "components": {
+            "schemas": known,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "A key made with `weir key create NAME`"}},
+        },
+    })
+}
+
+fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value {
+    let in_path = table::braces(operation.path).map(
+        |name| json!({"name": name, "in": "path", "required": true, "schema": table::path_schema(name)}),
+    );
+    let in_query = operation.query.iter().filter(|parameter| parameter.value != table::Value::Anything).map(|parameter| {
+        json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": parameter.value.schema()})
+    });
+    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let mut answers = Map::new();
+    let (status, done) = match operation.done {
+        Done::Json(status, schema) => (
+            status,
+            json!({"description": "Done", "content": {"application/json": {"schema": schema(known)}}}),
+        ),
+        Done::Text(media_type) => {
+            (200, json!({"description": "Done", "content": {media_type: {"schema": {"type": "string"}}}}))
+        }
+        Done::Nothing(status) => (status, json!({"description": "Done"})),
+    };
+    answers.insert(status.to_string(), done);
+    for (status, about) in faults(operation) {
+        let described = json!({"description": about, "content": {"application/json": {"schema": error}}});
+        answers.insert(status.to_string(), described);
+    }
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.about,
+        "description": operation.about_zh,
+        "parameters": parameters,
+        "responses": answers,
+        "security": match operation.access {
+            Access::Open => json!([]),
+            Access::Key(_) => json!([{"key": []}]),
+        },
+    });
+    if let Some(body) = &operation.body {
+        described["requestBody"] = json!({
+            "required": !body.optional,
+            "content": {"application/json": {"schema": (body.schema)(known)}},
+        });
+    }
+    if operation.method != Method::Get {
+        described["x-scope"] = json!("write");
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn each(value: &Value, see: &mut impl FnMut(&Map<String, Value>)) {
+        match value {
+            Value::Object(fields) => {
+                see(fields);
+                fields.values().for_each(|value| each(value, see));
+            }
+            Value::Array(items) => items.iter().for_each(|value| each(value, see)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema_and_every_field_is_described() {
+        let document = document();
+        each(&document, &mut |fields| {
+            if let Some(to) = fields.get("$ref").and_then(Value::as_str) {
+                assert!(document.pointer(to.trim_start_matches('#')).is_some(), "{to}");
+            }
+        });
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert!(schemas.len() > 10);
+        for (name, schema) in schemas {
+            assert!(!schema["description"].as_str().unwrap().is_empty(), "{name}");
+            for (field, schema) in schema["properties"].as_object().unwrap() {
+                assert!(
+                    schema["description"].as_str().is_some_and(|about| !about.is_empty()),
+                    "{name}.{field}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_is_in_the_document() {
+        let document = document();
+        for operation in OPERATIONS {
+            let path = format!("/{}", operation.path);
+            let verb = table::verb(operation.method).to_lowercase();
+            assert_eq!(document["paths"][&path][&verb]["operationId"], operation.id);
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! What the API can do: the one table that dispatches requests and that the documentation is made of.
+
+use serde_json::{Value as Json, json};
+
+use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
+use super::shape::{AppName, Schemas, Shape, StreamName};
+use super::{addresses, clients, docs, forbid, live, openapi, streams};
+use crate::http::head::Method;
+use crate::operator::keys::Scope;
+
+/// One thing to do.
+pub(super) struct Operation {
+    /// GET stands for HEAD too.
+    pub(super) method: Method,
+    /// Behind `/api/v1/`. `{app}` takes as many parts as there are.
+    pub(super) path: &'static str,
+    /// Its name in generated clients.
+    pub(super) id: &'static str,
+    /// Who may.
+    pub(super) access: Access,
+    /// What it does.
+    pub(super) about: &'static str,
+    /// The same in Chinese.
+    pub(super) about_zh: &'static str,
+    /// What may stand behind the `?`.
+    pub(super) query: &'static [Parameter],
+    /// What is sent.
+    pub(super) body: Option<Body>,
+    /// What is answered when it goes well.
+    pub(super) done: Done,
+    /// What else is answered, apart from what every operation may.
+    pub(super) faults: &'static [(u16, &'static str)],
+    /// Does it.
+    pub(super) handle: fn(&Call) -> Answer,
+}
+
+/// Who may use an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everybody.
+    Open,
+    /// Whoever has a key of this scope.
+    Key(Scope),
+}
+
+/// A parameter of the query.
+pub(super) struct Parameter {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it may be.
+    pub(super) value: Value,
+    /// What it does.
+    pub(super) about: &'static str,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A number within bounds.
+    Number(u64, u64),
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// An app, or APP/STREAM.
+    Name,
+    /// Any text without control characters.
+    Text,
+    /// Any parameters at all.
+    Anything,
+}
+
+/// What is sent.
+pub(super) struct Body {
+    /// Whether it may be left out.
+    pub(super) optional: bool,
+    /// What it looks like.
+    pub(super) schema: fn(&mut Schemas) -> Json,
+}
+
+/// What is answered when an operation goes well.
+pub(super) enum Done {
+    /// JSON.
+    Json(u16, fn(&mut Schemas) -> Json),
+    /// Some other text.
+    Text(&'static str),
+    /// Nothing but the status.
+    Nothing(u16),
+}
+
+/// Longest name of a stream with its app, in bytes.
+const NAME_MAX: usize = 800;
+
+const READ: Access = Access::Key(Scope::Read);
+const WRITE: Access = Access::Key(Scope::Write);
+
+const LIMIT: Parameter = Parameter {
+    name: "limit",
+    value: Value::Number(1, LIMIT_MAX as u64),
+    about: "most items in the answer; 50 when left out",
+};
+
+const NOT_ON_AIR: (u16, &str) = (404, "`not_on_air`: nobody publishes this stream");
+const NO_CLIENT: (u16, &str) = (404, "`no_client`: no client of this number is connected");
+const NOT_KEPT: (u16, &str) =
+    (500, "`not_kept`: it is in force until the server ends, but its file cannot be written");
+
+/// Everything.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: Method::Get,
+        path: "streams",
+        id: "listStreams",
+        access: READ,
+        about: "Streams that are on air, or whose publisher may come back, by name",
+        about_zh: "正在直播（或等待重推）的流，按名称排序",
+        query: &[
+            LIMIT,
+            Parameter {
+                name: "after",
+                value: Value::Name,
+                about: "begin behind this APP/STREAM: the `next` of the page before",
+            },
+            Parameter { name: "app", value: Value::Name, about: "only streams of this app" },
+        ],
+        body: None,
+        done: Done::Json(200, streams::StreamList::schema),
+        faults: &[],
+        handle: streams::list,
+    },
+    Operation {
+        method: Method::Get,
+        path: "streams/{app}/{stream}",
+        id: "getStream",
+        access: READ,
+        about: "One stream",
+        about_zh: "一路流",
+        query: &[],
+        body: None,
+        done: Done::Json(200, streams::StreamState::schema),
+        faults: &[NOT_ON_AIR],
+        handle: streams::one,
+    },
+    Operation {
+        method: Method::Post,
+        path: "streams/{app}/{stream}/release",
+        id: "releaseStream",
+        access: WRITE,
+        about: "End the publisher, so that another can take the name; viewers stay for the grace",
+        about_zh: "断开推流者，让别人可以用这个流名；观众保留到宽限期结束",
+        query: &[],
+        body: None,
+        done: Done::Nothing(202),
+        faults: &[
+            NOT_ON_AIR,
+            (
+                409,
+                "`no_publisher`: no client publishes it: it is the server's own, or its publisher has just left",
+            ),
+        ],
+        handle: streams::release,
+    },
+    Operation {
+        method: Method::Post,
+        path: "streams/{app}/{stream}/forbid",
+        id: "forbidStream",
+        access: WRITE,
+        about: "Forbid a stream: ends a running push with its viewers, and refuses new ones",
+        about_zh: "禁播一路流：断开正在进行的推流和观众，并拒绝新的",
+        query: &[],
+        body: Some(Body { optional: true, schema: forbid::Forbid::schema }),
+        done: Done::Json(200, forbid::ForbiddenStream::schema),
+        faults: &[
+            (409, "`over`: `until` is over already"),
+            NOT_KEPT,
+            (503, "`list_full`: the forbid list is full"),
+        ],
+        handle: forbid::forbid,
+    },
+    Operation {
+        method: Method::Delete,
+        path: "streams/{app}/{stream}/forbid",
+        id: "resumeStream",
+        access: WRITE,
+        about: "Allow a stream again; also when it was not forbidden",
+        about_zh: "解除禁播；未禁播时同样成功",
+        query: &[],
+        body: None,
+        done: Done::Nothing(204),
+        faults: &[NOT_KEPT],
+        handle: forbid::resume,
+    },
+    Operation {
+        method: Method::Get,
+        path: "forbidden",
+        id: "listForbidden",
+        access: READ,
+        about: "Streams that are forbidden now, by name; those of the configuration too",
+        about_zh: "当前禁播的流，按名称排序，含配置文件里写的",
+        query: &[
+            LIMIT,
+            Parameter { name: "after", value: Value::Name, about: "begin behind this APP/STREAM" },
+        ],
+        body: None,
+        done: Done::Json(200, forbid::ForbiddenList::schema),
+        faults: &[],
+        handle: forbid::list,
+    },
+    Operation {
+        method: Method::Get,
+        path: "clients",
+        id: "listClients",
+        access: READ,
+        about: "Publishers and viewers that are connected, by number",
+        about_zh: "在线的推流者和观众，按编号排序",
+        query: &[
+            LIMIT,
+            Parameter {
+                name: "after",
+                value: Value::Number(0, u64::MAX),
+                about: "begin behind this number: the `next` of the page before",
+            },
+            Parameter { name: "stream", value: Value::Name, about: "only those of this APP/STREAM" },
+            Parameter { name: "role", value: Value::OneOf(&["publisher", "viewer"]), about: "only these" },
+            Parameter {
+                name: "wire",
+                value: Value::Text,
+                about: "only those with this protocol, such as `rtmp` or `ws-flv`",
+            },
+        ],
+        body: None,
+        done: Done::Json(200, clients::ClientList::schema),
+        faults: &[],
+        handle: clients::list,
+    },
+    Operation {
+        method: Method::Get,
+        path: "clients/{id}",
+        id: "getClient",
+        access: READ,
+        about: "One client",
+        about_zh: "一个客户端",
+        query: &[],
+        body: None,
+        done: Done::Json(200, clients::Client::schema),
+        faults: &[NO_CLIENT],
+        handle: clients::one,
+    },
+    Operation {
+        method: Method::Delete,
+        path: "clients/{id}",
+        id: "kickClient",
+        access: WRITE,
+        about: "End a client's connection within about a second. It may come back: forbid its stream to keep it out",
+        about_zh: "约一秒内断开一个客户端；它还可以再连，要拒绝请禁播",
+        query: &[Parameter { name: "reason", value: Value::Text, about: "what the client is told" }],
+        body: None,
+        done: Done::Nothing(202),
+        faults: &[NO_CLIENT],
+        handle: clients::kick,
+    },
+    Operation {
+        method: Method::Post,
+        path: "addresses",
+        id: "makeAddress",
+        access: WRITE,
+        about: "Make push or play addresses, signed as the configuration says: what `weir url --json` prints",
+        about_zh: "生成推流或播放地址，按配置签名；与 `weir url --json` 相同",
+        query: &[],
+        body: Some(Body { optional: false, schema: addresses::AddressWish::schema }),
+        done: Done::Json(201, addresses::Addresses::schema),
+        faults: &[(409, "`no_address`: nothing listens for that, or the domain cannot sign it")],
+        handle: addresses::make,
+    },
+    Operation {
+        method: Method::Get,
+        path: "live",
+        id: "listLive",
+        access: Access::Open,
+        about: "For pages: streams on air that anybody may play; at most 200",
+        about_zh: "供网页使用：任何人都可播放的正在直播的流，最多 200 路",
+        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        body: None,
+        done: Done::Json(200, live::LiveList::schema),
+        faults: &[],
+        handle: live::list,
+    },
+    Operation {
+        method: Method::Get,
+        path: "live/{app}/{stream}",
+        id: "getLive",
+        access: Access::Open,
+        about: "For pages: one stream, to whoever may play it; the query carries the signature of its play address",
+        about_zh: "供网页使用：一路流，须有权播放；参数里带播放地址的签名",
+        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        body: None,
+        done: Done::Json(200, live::LiveStream::schema),
+        faults: &[
+            (403, "the play address is refused; the code says why"),
+            NOT_ON_AIR,
+            (503, "`draining`: the server is about to stop"),
+        ],
+        handle: live::one,
+    },
+    Operation {
+        method: Method::Get,
+        path: "openapi.json",
+        id: "getOpenapi",
+        access: Access::Open,
+        about: "This API as OpenAPI 3.1",
+        about_zh: "本 API 的 OpenAPI 3.1 描述",
+        query: &[],
+        body: None,
+        done: Done::Json(200, |_| json!({"type": "object"})),
+        faults: &[],
+        handle: openapi::answer,
+    },
+    Operation {
+        method: Method::Get,
+        path: "docs",
+        id: "getDocs",
+        access: Access::Open,
+        about: "This API as a page",
+        about_zh: "本 API 的说明页",
+        query: &[],
+        body: None,
+        done: Done::Text("text/html"),
+        faults: &[],
+        handle: docs::answer,
+    },
+];
+
+/// The operations of a path behind `/api/v1/`, with what stands where theirs has braces.
+pub(super) fn at(path: &str) -> impl Iterator<Item = (&'static Operation, Vec<String>)> {
+    OPERATIONS.iter().filter_map(move |operation| Some((operation, fit(operation.path, path)?)))
+}
+
+/// The method as it is written.
+pub(super) fn verb(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Options => "OPTIONS",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Other => "OTHER",
+    }
+}
+
+/// The schema of what braces in a path stand for.
+pub(super) fn path_schema(name: &str) -> Json {
+    match name {
+        "app" => AppName::schema(&mut Schemas::new()),
+        "stream" => StreamName::schema(&mut Schemas::new()),
+        _ => u64::schema(&mut Schemas::new()),
+    }
+}
+
+/// The names in braces of a path.
+pub(super) fn braces(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+fn fit(template: &str, path: &str) -> Option<Vec<String>> {
+    let (wanted, parts): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+    let more = parts.len().checked_sub(wanted.len())?;
+    if more > 0 && !wanted.contains(&"{app}") {
+        return None;
+    }
+    let mut rest = parts.as_slice();
+    let mut names = Vec::new();
+    for part in wanted {
+        let count = if part == "{app}" { 1 + more } else { 1 };
+        let (these, behind) = rest.split_at_checked(count)?;
+        rest = behind;
+        if part.starts_with('{') {
+            names.push(these.join("/"));
+        } else if these != [part] {
+            return None;
+        }
+    }
+    Some(names)
+}
+
+impl Value {
+    /// Whether a text is such a value; if not, what it must be.
+    pub(super) fn check(self, text: &str) -> Result<(), (String, String)> {
+        match self {
+            Value::Name => {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
+                let fits = text.len() <= NAME_MAX && text.bytes().all(plain);
+                fits.then_some(())
+                    .ok_or_else(|| ("a name, such as live/room1".into(), "名称，如 live/room1".into()))
+            }
+            Value::Text => {
+                let fits = text.chars().count() <= REASON_MAX;
+                fits.then_some(()).ok_or_else(|| {
+                    (format!("at most {REASON_MAX} characters"), format!("最多 {REASON_MAX} 个字符"))
+                })
+            }
+            Value::Anything => Ok(()),
+            Value::Number(min, max) => {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let fits = digits && text.parse().is_ok_and(|number: u64| (min..=max).contains(&number));
+                fits.then_some(()).ok_or_else(|| {
+                    (format!("a number from {min} to {max}"), format!(" {min} 到 {max} 的整数"))
+                })
+            }
+            Value::OneOf(choices) => choices.contains(&text).then_some(()).ok_or_else(|| {
+                (format!("one of {}", choices.join(", ")), format!("以下之一：{}", choices.join("、")))
+            }),
+        }
+    }
+
+    /// The same as a JSON Schema.
+    pub(super) fn schema(self) -> Json {
+        match self {
+            Value::Name => json!({"type": "string", "pattern": "^[A-Za-z0-9_./-]*$", "maxLength": NAME_MAX}),
+            Value::Text | Value::Anything => {
+                json!({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "maxLength": REASON_MAX})
+            }
+            Value::Number(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
+            Value::OneOf(choices) => json!({"type": "string", "enum": choices}),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: Method, path: &str) -> Option<(&'static str, Vec<String>)> {
+        let mut found = at(path).filter(|(operation, _)| operation.method == method);
+        let first = found.next().map(|(operation, names)| (operation.id, names));
+        assert!(found.next().is_none(), "{path} leads to two operations");
+        first
+    }
+
+    #[test]
+    fn an_app_takes_as_many_parts_as_there_are() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(found(Method::Get, "streams"), Some(("listStreams", vec![])));
+        assert_eq!(found(Method::Get, "streams/live/a"), Some(("getStream", names(&["live", "a"]))));
+        assert_eq!(found(Method::Get, "streams/a/b/c"), Some(("getStream", names(&["a/b", "c"]))));
+        assert_eq!(found(Method::Post, "streams/a/b/c/forbid"), Some(("forbidStream", names(&["a/b", "c"]))));
+        assert_eq!(found(Method::Delete, "clients/7"), Some(("kickClient", names(&["7"]))));
+        for path in ["", "stream", "streams/live", "clients/1/2", "docs/", "live/a"] {
+            assert_eq!(found(Method::Get, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own_and_words_in_both_languages() {
+        let mut ids: Vec<_> = OPERATIONS.iter().map(|operation| operation.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), OPERATIONS.len());
+        for operation in OPERATIONS {
+            assert!(operation.about.is_ascii() && !operation.about_zh.is_ascii(), "{}", operation.id);
+            let writes = operation.method != Method::Get;
+            assert_eq!(
+                operation.access == WRITE,
+                writes,
+                "{}: what changes something needs a key that may",
+                operation.id
+            );
+        }
+    }
+}

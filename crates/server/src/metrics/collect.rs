@@ -1,0 +1,176 @@
+//! Looks everything up and writes it down, when somebody asks.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hub::Phase;
+
+use super::family as f;
+use super::histogram::Histogram;
+use super::process::Process;
+use super::text::{MEDIA_TYPE, Text};
+use crate::api;
+use crate::app::App;
+use crate::health::Code;
+use crate::http::head::Head;
+use crate::http::response::Response;
+use crate::operator::keys::Scope;
+use crate::sessions::Role;
+
+/// Phases by the names that they have here. An ended stream has left the registry.
+const PHASES: [(Phase, &str); 4] = [
+    (Phase::Waiting, "waiting"),
+    (Phase::Starting, "starting"),
+    (Phase::OnAir, "on_air"),
+    (Phase::Grace, "grace"),
+];
+
+/// Answers `/metrics` on the port that everybody may reach: to whoever has a key of the API, or to everybody. Figures
+/// tell how busy a show is, and who may know is the operator's choice.
+pub async fn answer(app: &Arc<App>, head: &Head, peer: IpAddr) -> Response {
+    if app.config.metrics.public {
+        return page(app);
+    }
+    let (app, head) = (app.clone(), head.clone());
+    // Keys are files, and the threads of the runtime carry pictures.
+    let done = tokio::task::spawn_blocking(move || match api::authorize(&app, &head, peer, Scope::Read) {
+        Ok(_) => page(&app),
+        Err(refusal) => refusal,
+    });
+    done.await.unwrap_or_else(|_| Response::empty(500))
+}
+
+/// The figures as a response.
+pub(super) fn page(app: &App) -> Response {
+    Response::bytes(200, MEDIA_TYPE, text(app)).with("Cache-Control", "no-store")
+}
+
+/// All metrics at this moment.
+pub fn text(app: &App) -> String {
+    let mut text = Text::default();
+    text.family(&f::BUILD_INFO).with(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.family(&f::UPTIME).only(seconds(app.clock.now_ms()));
+    text.family(&f::DRAINING).only(u8::from(app.drain.is_on()));
+    text.family(&f::CONNECTIONS).only(app.permits.held());
+    clients(app, &mut text);
+    refusals(app, &mut text);
+    streams(app, &mut text);
+    shards(app, &mut text);
+    text.family(&f::API).histogram(&app.counts.api());
+    limits(app, &mut text);
+    let mut problems = text.family(&f::PROBLEMS);
+    for code in Code::ALL {
+        problems.with(&[("code", code.name())], app.health.count(code));
+    }
+    process(&mut text);
+    text.finish()
+}
+
+fn clients(app: &App, text: &mut Text) {
+    let tally = app.sessions.tally();
+    let role = |role: Role| match role {
+        Role::Publisher => "publisher",
+        Role::Viewer => "viewer",
+    };
+    let mut open = text.family(&f::SESSIONS);
+    for ((whose, wire), sum) in &tally {
+        open.with(&[("role", role(*whose)), ("wire", wire)], sum.open);
+    }
+    let mut opened = text.family(&f::SESSIONS_OPENED);
+    for ((whose, wire), sum) in &tally {
+        opened.with(&[("role", role(*whose)), ("wire", wire)], sum.opened);
+    }
+    let viewers = || tally.iter().filter(|((whose, _), _)| *whose == Role::Viewer);
+    let mut sent = text.family(&f::SENT);
+    for ((_, wire), sum) in viewers() {
+        sent.with(&[("wire", wire)], sum.bytes);
+    }
+    let all = |figure: fn(&hub::Drops) -> u64| viewers().map(|(_, sum)| figure(&sum.drops)).sum::<u64>();
+    let mut dropped = text.family(&f::DROPPED);
+    dropped.with(&[("cause", "disposable")], all(|drops| drops.disposable));
+    dropped.with(&[("cause", "picture")], all(|drops| drops.pictures));
+    dropped.with(&[("cause", "audio")], all(|drops| drops.audio));
+    text.family(&f::JUMPS).only(all(|drops| drops.jumps));
+}
+
+fn refusals(app: &App, text: &mut Text) {
+    let mut refusals = text.family(&f::REFUSALS);
+    for ((code, wire), count) in app.counts.refusals() {
+        refusals.with(&[("code", code), ("wire", wire)], count);
+    }
+    text.family(&f::LOST).only(app.counts.publishers_lost());
+}
+
+fn streams(app: &App, text: &mut Text) {
+    let all = app.hub.all();
+    let mut phases = text.family(&f::STREAMS);
+    for (phase, name) in PHASES {
+        let count = all.iter().filter(|stream| stream.phase() == phase).count();
+        phases.with(&[("phase", name)], count);
+    }
+    let totals = app.hub.totals();
+    text.family(&f::RECEIVED).only(totals.bytes_in);
+    text.family(&f::FRAMES).only(totals.frames_in);
+    text.family(&f::TAKEOVERS).only(totals.takeovers);
+    text.family(&f::TIME_JUMPS).only(totals.time_jumps);
+    text.family(&f::RING).only(all.iter().map(|stream| stream.ring_bytes()).sum::<u64>());
+}
+
+fn shards(app: &App, text: &mut Text) {
+    let shards = app.fanout.figures();
+    let numbers: Vec<String> = (0..shards.len()).map(|number| number.to_string()).collect();
+    let each = || numbers.iter().zip(&shards);
+    let mut viewers = text.family(&f::SHARD_VIEWERS);
+    each().for_each(|(shard, figures)| viewers.with(&[("shard", shard)], figures.viewers));
+    let mut load = text.family(&f::SHARD_LOAD);
+    // The sum of no loads at all is minus zero.
+    each().for_each(|(shard, figures)| load.with(&[("shard", shard)], figures.load + 0.0));
+    let mut window = text.family(&f::WINDOW);
+    each().for_each(|(shard, figures)| window.with(&[("shard", shard)], figures.window.as_secs_f64()));
+    let (mut flush, mut join) = (Histogram::short(), Histogram::long());
+    for figures in &shards {
+        flush.add(&figures.flush);
+        join.add(&figures.join);
+    }
+    text.family(&f::FLUSH).histogram(&flush);
+    text.family(&f::JOIN).histogram(&join);
+    let mut let_go = text.family(&f::LET_GO);
+    for reason in crate::fanout::Farewell::REASONS {
+        let count: u64 = shards.iter().filter_map(|figures| figures.let_go.get(reason)).sum();
+        let_go.with(&[("reason", reason)], count);
+    }
+}
+
+fn limits(app: &App, text: &mut Text) {
+    let (totals, refused) = (app.hub.totals(), app.permits.refused());
+    let mut limits = text.family(&f::LIMITS);
+    limits.with(&[("limit", "limits.max_connections")], refused.server_full);
+    limits.with(&[("limit", "limits.connections_per_ip")], refused.address_full);
+    limits.with(&[("limit", "limits.max_streams")], totals.refused_full);
+    limits.with(&[("limit", "hub.gop_max")], totals.groups_outgrown);
+    for (limit, count) in app.counts.limits() {
+        limits.with(&[("limit", limit)], count);
+    }
+}
+
+fn process(text: &mut Text) {
+    let own = Process::own();
+    let whole = [
+        (&f::RESIDENT, own.resident_bytes),
+        (&f::FDS, own.fds),
+        (&f::MAX_FDS, own.max_fds),
+        (&f::THREADS, own.threads),
+    ];
+    for (family, figure) in whole {
+        if let Some(figure) = figure {
+            text.family(family).only(figure);
+        }
+    }
+    if let Some(cpu) = own.cpu_seconds {
+        text.family(&f::CPU).only(cpu);
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    std::time::Duration::from_millis(ms).as_secs_f64()
+}

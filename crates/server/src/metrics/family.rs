@@ -1,0 +1,90 @@
+//! Which metrics there are. The tables in the documents and the dashboard are tested against this list.
+
+/// What kind of figure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises, and begins at zero at the start.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Observations by size.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it is, in English; also in what is exported.
+    pub help: &'static str,
+    /// What it is, in Chinese, for the documents.
+    pub help_zh: &'static str,
+}
+
+macro_rules! families {
+    ($($id:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal, $help_zh:literal;)*) => {
+        $(pub(super) const $id: Family = Family {
+            name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help, help_zh: $help_zh,
+        };)*
+        /// All metrics, in the order in which they are exported.
+        pub const ALL: &[Family] = &[$($id),*];
+    };
+}
+
+families! {
+    BUILD_INFO: Gauge "weir_build_info" ["version"] "Always 1; the version is in the label", "恒为 1，版本在标签里";
+    UPTIME: Gauge "weir_uptime_seconds" [] "Time since the start", "启动以来的时间";
+    DRAINING: Gauge "weir_draining" [] "1 while nobody new is let in", "排空（不再接受新连接）时为 1";
+    CONNECTIONS: Gauge "weir_connections" [] "Connections, those that have asked for nothing yet included", "连接数，含尚未请求的";
+    SESSIONS: Gauge "weir_sessions" ["role", "wire"] "Publishers and viewers by wire", "各协议的推流端与观众数";
+    SESSIONS_OPENED: Counter "weir_sessions_opened_total" ["role", "wire"] "Publishers and viewers that were let in", "累计接入的推流端与观众";
+    STREAMS: Gauge "weir_streams" ["phase"] "Streams by phase", "各阶段的流数";
+    RECEIVED: Counter "weir_received_bytes_total" [] "Media taken in from publishers", "收到的媒体字节";
+    SENT: Counter "weir_sent_bytes_total" ["wire"] "Bytes sent to viewers", "发给观众的字节";
+    FRAMES: Counter "weir_frames_received_total" [] "Frames taken in from publishers", "收到的帧";
+    DROPPED: Counter "weir_frames_dropped_total" ["cause"] "Frames that viewers were not sent: because they were slow, or pictures before their first key frame", "未发给观众的帧：因观众太慢，或是其首个关键帧之前的画面";
+    JUMPS: Counter "weir_viewer_jumps_total" [] "Times that a viewer beyond fanout.max_lag_ms or max_lag_bytes was moved to a newer key frame", "观众落后超过 fanout.max_lag_ms 或 max_lag_bytes 而跳到新关键帧的次数";
+    LET_GO: Counter "weir_viewers_let_go_total" ["reason"] "Viewers that the server ended: ended, too_slow (fanout.max_jumps), stalled (fanout.stall_timeout_seconds), dismissed, shutting_down, flood (it sent too much)", "被服务器结束的观众，按原因：ended、too_slow（fanout.max_jumps）、stalled（fanout.stall_timeout_seconds）、dismissed、shutting_down、flood（发来的数据过多）";
+    REFUSALS: Counter "weir_refusals_total" ["code", "wire"] "Pushes and plays that were refused, by the code that the client is told", "被拒绝的推流和播放，按告诉客户端的代码";
+    TAKEOVERS: Counter "weir_takeovers_total" [] "Publishers that replaced their own older push or came back", "推流端接管自己旧推流或重连的次数";
+    TIME_JUMPS: Counter "weir_time_jumps_total" [] "Frames whose time did not follow from the ones before", "时间戳跳变的帧";
+    LOST: Counter "weir_publishers_lost_total" [] "Publishers that went without a goodbye", "未告别就消失的推流端";
+    RING: Gauge "weir_ring_bytes" [] "Media kept for new and slow viewers, over all streams", "为新观众和慢观众保留的媒体，全部流合计";
+    SHARD_VIEWERS: Gauge "weir_shard_viewers" ["shard"] "Viewers of a fan-out thread", "每个分发线程的观众数";
+    SHARD_LOAD: Gauge "weir_shard_load_ratio" ["shard"] "Share of a core that writing every frame at once would take", "每帧立即写出所需的单核占比";
+    WINDOW: Gauge "weir_shard_merge_window_seconds" ["shard"] "How long a fan-out thread lets frames gather before it writes", "分发线程合并写的窗口";
+    FLUSH: Histogram "weir_flush_seconds" [] "Time that one pass over the viewers of a stream takes", "写一遍一路流的观众所用的时间";
+    JOIN: Histogram "weir_join_seconds" [] "From the grant of a play request to the first byte written", "从允许播放到写出第一个字节";
+    API: Histogram "weir_api_request_seconds" [] "Time that an API request takes", "API 请求用时";
+    LIMITS: Counter "weir_limit_hits_total" ["limit"] "Times that somebody came to a bound, by its key", "触及限额的次数，按配置项";
+    PROBLEMS: Gauge "weir_ingest_problem" ["code"] "Streams whose push has this problem", "推流存在该问题的流数";
+    RESIDENT: Gauge "process_resident_memory_bytes" [] "Memory in use", "占用的内存";
+    CPU: Counter "process_cpu_seconds_total" [] "Processor time used", "占用的 CPU 时间";
+    FDS: Gauge "process_open_fds" [] "Open file descriptors", "打开的文件描述符";
+    MAX_FDS: Gauge "process_max_fds" [] "Most file descriptors that may be open", "文件描述符上限";
+    THREADS: Gauge "process_threads" [] "Threads", "线程数";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for family in ALL {
+            let name = family.name;
+            assert!(name.starts_with("weir_") || name.starts_with("process_"), "{name}");
+            assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+            assert!(
+                !family.help.ends_with('.') && !family.help.is_empty() && !family.help_zh.is_empty(),
+                "{name}"
+            );
+            assert_eq!(ALL.iter().filter(|other| other.name == name).count(), 1, "{name}");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The keys of the API: random, shown once, and kept as hashes only.
+//!
+//! A key is 256 random bits, so one pass of SHA-256 is enough: there is nothing to guess that a slow hash would
+//! protect. `keys.toml` is read again when it changes, so a key is good, or no longer good, without a restart.
+
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::secrets::{Secret, make_folder, write_whole};
+
+/// What every key begins with, so that one that leaked is recognised.
+const PREFIX: &str = "wk_";
+
+/// Random bytes in a key.
+const KEY_BYTES: usize = 32;
+
+/// Most keys.
+pub const KEYS_MAX: usize = 1_000;
+
+/// Longest name of a key, in bytes.
+pub const NAME_MAX: usize = 64;
+
+/// The name under which the local key acts.
+const LOCAL: &str = "local";
+
+const HEADER: &str = "# API 密钥的哈希，由 weir key 管理；密钥本身不保存。\n\
+     # Hashes of the API's keys, kept by `weir key`; the keys themselves are not here.\n";
+
+const LOCAL_HEADER: &str = "# 本机命令行用的密钥，每次启动都会换。 For `weir streams` and the like on this machine; new at every start.\n";
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Look and change.
+    Write,
+}
+
+/// A key as it is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// What the operator calls it.
+    pub name: String,
+    /// What it may do.
+    pub scope: Scope,
+    /// When it was made.
+    pub created_at: String,
+    sha256: String,
+}
+
+/// Who a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The name of its key.
+    pub name: String,
+    /// What the key may do.
+    pub scope: Scope,
+}
+
+/// What `serve` leaves for the command line of the same machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Local {
+    /// The key.
+    pub key: Secret,
+    /// Where the server answers, as an URL; empty when it does not without TLS.
+    pub server: String,
+}
+
+/// The keys in force.
+#[derive(Debug)]
+pub struct Keys {
+    path: Option<PathBuf>,
+    seen: Mutex<Seen>,
+    local: OnceLock<Hash>,
+}
+
+type Hash = [u8; 32];
+
+/// The file as it was when it was read last.
+#[derive(Debug, Default)]
+struct Seen {
+    mark: Option<Mark>,
+    keys: Arc<[Key]>,
+}
+
+/// What changes when the file does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    seconds: i64,
+    nanoseconds: i64,
+    inode: u64,
+    size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    key: Vec<Key>,
+}
+
+impl Scope {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Write => "write",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Keys {
+    /// The keys of a data folder; without one there are none.
+    pub fn open(data: Option<&Path>) -> Keys {
+        Keys { path: data.map(path), seen: Mutex::default(), local: OnceLock::new() }
+    }
+
+    /// Whose key this is, if it is one.
+    pub fn check(&self, key: &str) -> Option<Holder> {
+        let hash = hash(key);
+        if self.local.get().is_some_and(|local| bool::from(local.ct_eq(&hash))) {
+            return Some(Holder { name: LOCAL.to_owned(), scope: Scope::Write });
+        }
+        let hash = hex(&hash);
+        let keys = self.current();
+        // All are looked at, whichever fits: how long it takes tells nothing.
+        let mut found = None;
+        for key in keys.iter() {
+            if key.sha256.as_bytes().ct_eq(hash.as_bytes()).into() {
+                found = Some(Holder { name: key.name.clone(), scope: key.scope });
+            }
+        }
+        found
+    }
+
+    /// Whether the operator has made any.
+    pub fn any(&self) -> bool {
+        !self.current().is_empty()
+    }
+
+    /// Makes the local key, in force until the server ends, and leaves it in the data folder for its owner.
+    pub fn leave_local(&self, data: &Path, server: &str) -> anyhow::Result<()> {
+        let key = generate()?;
+        // A second time cannot come: there is one caller, the start.
+        let _ = self.local.set(hash(key.expose()));
+        let text = format!("{LOCAL_HEADER}key = \"{}\"\nserver = {}\n", key.expose(), quoted(server));
+        write_whole(&local_path(data), &text, 0o600)
+    }
+
+    /// The file's keys, read again if it changed. Fails closed: of a file that cannot be read no key is good.
+    fn current(&self) -> Arc<[Key]> {
+        let Some(path) = &self.path else { return Arc::default() };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mark = fs::metadata(path).ok().map(|meta| Mark {
+            seconds: meta.mtime(),
+            nanoseconds: meta.mtime_nsec(),
+            inode: meta.ino(),
+            size: meta.size(),
+        });
+        if mark.is_none() || seen.mark != mark {
+            let keys = read(path).unwrap_or_else(|error| {
+                tracing::error!("no key of the API is good: {error:#}");
+                Vec::new()
+            });
+            *seen = Seen { mark, keys: keys.into() };
+        }
+        seen.keys.clone()
+    }
+}
+
+/// The keys in a data folder.
+pub fn list(data: &Path) -> anyhow::Result<Vec<Key>> {
+    read(&path(data))
+}
+
+/// Makes a key, and returns what is shown once.
+pub fn create(data: &Path, name: &str, scope: Scope, created_at: String) -> anyhow::Result<Secret> {
+    make_folder(data)?;
+    let mut keys = list(data)?;
+    ensure!(keys.iter().all(|key| key.name != name), "there is a key called {name} already");
+    ensure!(keys.len() < KEYS_MAX, "there are {KEYS_MAX} keys, which is the most: delete one");
+    let secret = generate()?;
+    keys.push(Key { name: name.to_owned(), scope, created_at, sha256: hex(&hash(secret.expose())) });
+    write(data, &keys)?;
+    Ok(secret)
+}
+
+/// Takes a key back. Returns whether there was one of this name.
+pub fn delete(data: &Path, name: &str) -> anyhow::Result<bool> {
+    let mut keys = list(data)?;
+    let count = keys.len();
+    keys.retain(|key| key.name != name);
+    if keys.len() == count {
+        return Ok(false);
+    }
+    write(data, &keys)?;
+    Ok(true)
+}
+
+/// What the server that runs on this data folder left for us, if one does or did.
+pub fn local(data: &Path) -> anyhow::Result<Option<Local>> {
+    let path = local_path(data);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    // The parser's own message quotes the line, which holds the key.
+    toml::from_str(&text).map(Some).map_err(|_| {
+        anyhow::anyhow!("{} is damaged; it is written anew when the server starts", path.display())
+    })
+}
+
+/// Whether a key may have this name.
+pub fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good)
+}
+
+fn path(data: &Path) -> PathBuf {
+    data.join("keys.toml")
+}
+
+fn local_path(data: &Path) -> PathBuf {
+    data.join("local.key")
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Key>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let file: File = toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{} is damaged: {}", path.display(), error.message()))?;
+    ensure!(file.key.len() <= KEYS_MAX, "{}: more than {KEYS_MAX} keys", path.display());
+    Ok(file.key)
+}
+
+fn write(data: &Path, keys: &[Key]) -> anyhow::Result<()> {
+    let mut text = HEADER.to_owned();
+    for Key { name, scope, created_at, sha256 } in keys {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n[[key]]\nname = {}\nscope = \"{scope}\"\ncreated_at = {}\nsha256 = {}\n",
+            quoted(name),
+            quoted(created_at),
+            quoted(sha256)
+        );
+    }
+    write_whole(&path(data), &text, 0o600)
+}
+
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn generate() -> anyhow::Result<Secret> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(Secret::new(format!("{PREFIX}{}", hex(&bytes))))
+}
+
+fn hash(key: &str) -> Hash {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_key_is_good_from_its_making_to_its_end_without_a_restart() {
+        let scratch = Scratch::new();
+        let data = scratch.path().join("data");
+        let keys = Keys::open(Some(&data));
+        assert!(!keys.any());
+        let reader = create(&data, "console", Scope::Read, "now".into()).unwrap();
+        let writer = create(&data, "robot", Scope::Write, "now".into()).unwrap();
+        assert!(reader.expose().starts_with("wk_") && reader.expose().len() == 67);
+        let scope = |secret: &Secret| keys.check(secret.expose()).map(|holder| (holder.name, holder.scope));
+        assert_eq!(scope(&reader), Some(("console".into(), Scope::Read)));
+        assert_eq!(scope(&writer), Some(("robot".into(), Scope::Write)));
+        assert_eq!(keys.check("wk_"), None);
+        assert_eq!(keys.check(""), None);
+        assert!(create(&data, "robot", Scope::Read, "now".into()).is_err());
+        assert!(delete(&data, "console").unwrap() && !delete(&data, "console").unwrap());
+        assert_eq!(scope(&reader), None);
+        assert!(keys.any());
+        let text = fs::read_to_string(path(&data)).unwrap();
+        assert!(!text.contains(writer.expose()) && !text.contains(&writer.expose()[3..]));
+        assert_eq!(fs::metadata(path(&data)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn of_a_damaged_file_no_key_is_good() {
+        let scratch = Scratch::new();
+        let secret = create(scratch.path(), "a", Scope::Write, "now".into()).unwrap();
+        let keys = Keys::open(Some(scratch.path()));
+        assert!(keys.check(secret.expose()).is_some());
+        let text = fs::read_to_string(path(scratch.path())).unwrap();
+        fs::write(path(scratch.path()), format!("{text}\nnonsense")).unwrap();
+        assert!(keys.check(secret.expose()).is_none());
+        assert!(
+            list(scratch.path()).is_err() && create(scratch.path(), "b", Scope::Read, String::new()).is_err()
+        );
+    }
+
+    #[test]
+    fn the_local_key_is_for_its_owner_and_for_this_run() {
+        let scratch = Scratch::new();
+        assert!(local(scratch.path()).unwrap().is_none());
+        let keys = Keys::open(Some(scratch.path()));
+        keys.leave_local(scratch.path(), "http://127.0.0.1:1").unwrap();
+        let first = local(scratch.path()).unwrap().unwrap();
+        assert_eq!(keys.check(first.key.expose()).unwrap().scope, Scope::Write);
+        assert_eq!(first.server, "http://127.0.0.1:1");
+        assert_eq!(fs::metadata(local_path(scratch.path())).unwrap().permissions().mode() & 0o777, 0o600);
+        let next = Keys::open(Some(scratch.path()));
+        next.leave_local(scratch.path(), "").unwrap();
+        assert!(next.check(first.key.expose()).is_none());
+        assert!(!next.any(), "the local key is none that the operator made");
+    }
+
+    #[test]
+    fn names_are_plain() {
+        assert!(is_name("console-1.a_b"));
+        for bad in ["", "a b", "a\"", "名", &"a".repeat(NAME_MAX + 1)] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+}
