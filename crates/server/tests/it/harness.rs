@@ -12,9 +12,10 @@ use weir::config::Layers;
 use weir::secrets::Secrets;
 
 /// What most tests want: open doors, ports of the system's choice, no demo, and a short grace.
-const BASE: [(&str, &str); 8] = [
+const BASE: [(&str, &str); 9] = [
     ("http.listen", "127.0.0.1:0"),
     ("rtmp.listen", "127.0.0.1:0"),
+    ("metrics.listen", ""),
     ("push.scheme", "open"),
     ("play.scheme", "open"),
     ("demo.enabled", "false"),
@@ -59,6 +60,17 @@ impl Weir {
 
     /// A server with the keys of another one, as after a restart.
     pub fn start_again(file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
+        Weir::build(None, file, keys, secrets)
+    }
+
+    /// A server on a data folder that stays, with the secrets in it.
+    pub fn start_in(data: &Path, keys: &[(&str, &str)]) -> Weir {
+        let secrets = Secrets::load(data).expect("readable secrets");
+        let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
+        Weir::build(Some(data), "", keys, secrets)
+    }
+
+    fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
         let mut layers = Layers::defaults();
         layers.add_file(Path::new("weir.toml"), file);
         let env = |(key, value): &(&str, &str)| {
@@ -72,7 +84,8 @@ impl Weir {
             .build()
             .expect("runtime");
         let clock = Clock::system();
-        let server = runtime.block_on(Server::start(config, &secrets, clock.clone())).expect("start");
+        let server =
+            runtime.block_on(Server::start_in(data, config, &secrets, clock.clone())).expect("start");
         let ports = server.ports;
         Weir {
             runtime: Some(runtime),
@@ -125,6 +138,11 @@ impl Weir {
     /// Waits for something that the server's state shows.
     pub fn wait_for(&self, what: &str, holds: impl Fn() -> bool) {
         wait_for(what, holds);
+    }
+
+    /// Runs something in the server's runtime to its end.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.as_ref().expect("running").block_on(future)
     }
 
     /// Ends it in good order and gives back its keys.

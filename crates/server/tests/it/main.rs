@@ -3,6 +3,24 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod api;
+mod auth;
+mod bounds;
+mod cli;
+mod clients;
 mod ffmpeg;
 mod formats;
 mod harness;
+mod hostile;
+mod http;
+mod logs;
+mod metrics;
+mod operate;
+mod peers;
+mod phone;
+mod raw;
+mod relay;
+mod show;
+mod slow;
+mod takeover;
+mod tls;
