@@ -39,12 +39,19 @@ const COPY_BYTES: usize = 1024;
 /// The header is a full one with absolute time, so that the bytes do not depend on what went before. The parts are
 /// to be written one after the other; those of a large body are slices of it.
 pub fn media_message(kind: MediaKind, timestamp: u32, body: &Bytes, chunk_size: u32) -> Vec<Bytes> {
-    let header = chunk::Header {
-        chunk_stream_id: chunk_stream_id(kind),
-        kind: type_id(kind),
-        stream_id: MEDIA_STREAM_ID,
-        timestamp,
-    };
+    media_message_on(MEDIA_STREAM_ID, kind, timestamp, body, chunk_size)
+}
+
+/// The same on a message stream that another server chose.
+pub(crate) fn media_message_on(
+    stream_id: u32,
+    kind: MediaKind,
+    timestamp: u32,
+    body: &Bytes,
+    chunk_size: u32,
+) -> Vec<Bytes> {
+    let header =
+        chunk::Header { chunk_stream_id: chunk_stream_id(kind), kind: type_id(kind), stream_id, timestamp };
     if body.len() <= COPY_BYTES {
         return vec![chunk::whole(&header, body, chunk_size)];
     }

@@ -57,6 +57,7 @@ impl Reload {
         let authority = config.authority(&self.secrets)?;
         app.reload_certificate(&config.tls)?;
         app.admission.replace(authority);
+        app.operator.forbids.enforce(&app.admission);
         app.set_cors(config.http.cors_origins);
         let changed = in_force.changed(&layers);
         let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));

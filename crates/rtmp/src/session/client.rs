@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::command::Command;
 use crate::handshake;
 use crate::limits::Limits;
-use crate::media::{Media, MediaKind, media_message};
+use crate::media::{Media, MediaKind, media_message_on};
 use crate::message::{self, Message, control, kind};
 use crate::url::Url;
 
@@ -149,7 +149,7 @@ impl ClientSession {
     /// waits in memory until it is polled, so the caller decides how much waits.
     pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, body: &Bytes) {
         if self.intent == Intent::Publish && self.phase == Phase::Running {
-            for part in media_message(kind, timestamp, body, self.link.chunk_size()) {
+            for part in media_message_on(self.stream_id, kind, timestamp, body, self.link.chunk_size()) {
                 self.link.send_bytes(part);
             }
         }

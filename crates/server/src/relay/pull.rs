@@ -66,7 +66,7 @@ async fn carry(app: &Arc<App>, entry: &Entry) -> Result<std::convert::Infallible
     let mut publisher = app.hub.publish(&entry.name, identity, now_ms).map_err(Failure::Occupied)?;
     entry.publishes(publisher.stream());
     entry.set(State::Running);
-    info!(relay = entry.id, stream = %entry.name, from = %entry.target, "a pull is on air");
+    info!(relay = entry.id, stream = %entry.name, server = %entry.target, "a pull is on air");
     let mut bad_bodies = 0;
     let failure = loop {
         let media = match first.take() {

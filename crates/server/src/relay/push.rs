@@ -45,7 +45,7 @@ pub(super) async fn attempt(app: &App, entry: &Entry, stream: &Arc<Stream>) -> R
     let mut client = Client::new(wire, Intent::Publish, entry.target.url(), agent, &app.rtmp)?;
     client.begin(dialer.patience.start, dialer.patience.start).await?;
     entry.set(State::Running);
-    info!(relay = entry.id, stream = %entry.name, to = %entry.target, "a push is on its way");
+    info!(relay = entry.id, stream = %entry.name, server = %entry.target, "a push is on its way");
     let bell = Arc::new(Bell::default());
     let feed = Feed::new(stream.clone(), bell.clone());
     let start = feed.start(Profile::Live);

@@ -227,8 +227,8 @@ impl Attempts {
             Direction::Pull => "pull",
         };
         if looped || self.failures.is_multiple_of(LOG_EVERY) {
-            let (id, stream, target, failures) = (entry.id, &entry.name, &entry.target, self.failures + 1);
-            warn!(relay = id, %stream, %target, %failure, failures, "a {what} failed");
+            let (id, stream, server, failures) = (entry.id, &entry.name, &entry.target, self.failures + 1);
+            warn!(relay = id, %stream, %server, %failure, failures, "a {what} failed");
         }
         self.failures += 1;
         if looped {

@@ -299,6 +299,8 @@ fn a_kick_ends_a_client_on_every_wire_with_its_reason() {
         let id = api.get(&format!("clients?role=viewer&wire={wire}"))["clients"][0]["id"].clone();
         assert_eq!(api.write("DELETE", &format!("clients/{id}?reason=too%20loud"), Value::Null).status, 202);
         while viewer.next().expect("a connection that is ended in good order").is_some() {}
+        // The server gives a viewer some seconds to read its farewell, unless the viewer hangs up.
+        viewer.socket().shutdown(std::net::Shutdown::Write).expect("a socket");
         // Over RTMP the words follow the mark of the end; FLV over HTTP has no place for them.
         let rest = String::from_utf8_lossy(&viewer.rest().expect("the end")).into_owned();
         let told =

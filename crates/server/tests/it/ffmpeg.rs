@@ -100,11 +100,6 @@ impl Running {
         Done { code: status.code(), stderr: join(reader), stdout: join(printer) }
     }
 
-    /// Kills it, as a phone that loses its network.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
     fn end(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.

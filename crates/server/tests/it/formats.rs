@@ -96,13 +96,13 @@ macro_rules! formats {
 }
 
 formats! {
-    h264_and_aac: Debian, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    h264_and_aac: Debian, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "aac"];
     h264_with_b_frames: Debian, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "medium", "-bf", "3", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"];
     audio_only: Debian, ["-f", "lavfi", "-i", AUDIO, "-c:a", "aac"];
-    video_only: Debian, ["-f", "lavfi", "-i", VIDEO, "-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-pix_fmt", "yuv420p"];
+    video_only: Debian, ["-f", "lavfi", "-i", VIDEO, "-c:v", "libx264", "-preset", "veryfast", "-g", "75", "-pix_fmt", "yuv420p"];
     aac_at_16_khz_as_phones_send_it: Debian, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-ar", "16000", "-ac", "1"];
-    h264_from_the_new_ffmpeg: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    hevc_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=25", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    av1_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libaom-av1", "-cpu-used", "8", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    opus_and_vp9_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25", "-pix_fmt", "yuv420p", "-c:a", "libopus", "-ar", "48000"];
+    h264_from_the_new_ffmpeg: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    hevc_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=75", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    av1_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libaom-av1", "-cpu-used", "8", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    opus_and_vp9_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "libopus", "-ar", "48000"];
 }

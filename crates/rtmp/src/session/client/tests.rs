@@ -2,6 +2,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::media::media_message;
 use crate::session::server::{Event, PlayRefusal, PublishRefusal, ServerConfig, ServerSession};
 
 /// A client and a server with a wire between them that delivers in pieces.
@@ -66,6 +67,19 @@ impl Pair {
             self.client_events.extend(std::iter::from_fn(|| self.client.poll_event()));
         }
     }
+}
+
+#[test]
+fn media_travels_on_the_message_stream_that_the_server_chose() {
+    let mut up = Pair::publishing("rtmp://h/live/room", &[9]);
+    up.run();
+    up.server.accept_publish();
+    up.run();
+    // As if `createStream` had answered with it.
+    up.client.stream_id = 0x0102;
+    up.client.send_media(MediaKind::Audio, 0, &Bytes::from_static(b"x"));
+    let sent: Vec<u8> = std::iter::from_fn(|| up.client.poll_output()).flatten().collect();
+    assert_eq!(sent, b"\x04\0\0\0\0\0\x01\x08\x02\x01\0\0x");
 }
 
 fn publish_and_play(messages: &[Media], pieces: &[usize]) {
