@@ -10,6 +10,7 @@ use media::frame::Kind;
 use super::call::{Answer, Call};
 use super::shape::shape;
 use crate::app::App;
+use crate::health::Problem;
 use crate::http::response::Response;
 use crate::sessions::{Role, Session};
 use crate::time::rfc3339;
@@ -66,6 +67,22 @@ shape! {
         bytes_out: u64,
         /// What the viewers that are there were not sent.
         drops: DropCounts,
+        /// What is wrong with the push, with words for its host; empty when all is well.
+        problems: Vec<PushProblem>,
+    }
+
+    /// Something that is wrong with a push.
+    out struct PushProblem {
+        /// What it is, for programs.
+        code: &'static str,
+        /// `notice`, `warning` or `error`.
+        severity: &'static str,
+        /// Since when.
+        since: String,
+        /// What it is and what the host can do.
+        message: &'static str,
+        /// The same in Chinese.
+        message_zh: &'static str,
     }
 
     /// Who publishes a stream.
@@ -275,6 +292,22 @@ fn state(app: &App, stream: &Stream, tally: Tally) -> StreamState {
         viewers_by_wire: tally.wires,
         bytes_out: tally.bytes_out,
         drops: tally.drops.into(),
+        problems: app
+            .health
+            .of(stream.name())
+            .into_iter()
+            .map(|problem| push_problem(app, &problem))
+            .collect(),
+    }
+}
+
+fn push_problem(app: &App, problem: &Problem) -> PushProblem {
+    PushProblem {
+        code: problem.code.name(),
+        severity: problem.code.severity().name(),
+        since: moment(app, problem.since_ms),
+        message: problem.code.message(),
+        message_zh: problem.code.message_zh(),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
-use super::{addresses, clients, docs, forbid, live, openapi, streams};
+use super::{addresses, clients, docs, forbid, live, openapi, service, streams};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -187,6 +187,45 @@ pub(super) const OPERATIONS: &[Operation] = &[
         done: Done::Nothing(204),
         faults: &[NOT_KEPT],
         handle: forbid::resume,
+    },
+    Operation {
+        method: Method::Post,
+        path: "drain",
+        id: "drain",
+        access: WRITE,
+        about: "Let nobody new in, and end the server when everybody has left, at the bound at the latest",
+        about_zh: "不再接纳新连接，所有人离开后（最迟到时限）退出",
+        query: &[],
+        body: Some(Body { optional: true, schema: service::Drain::schema }),
+        done: Done::Json(202, service::Draining::schema),
+        faults: &[],
+        handle: service::drain,
+    },
+    Operation {
+        method: Method::Delete,
+        path: "drain",
+        id: "takeBackDrain",
+        access: WRITE,
+        about: "Take a drain back; also when there is none",
+        about_zh: "取消退出；没有时同样成功",
+        query: &[],
+        body: None,
+        done: Done::Nothing(204),
+        faults: &[],
+        handle: service::take_back,
+    },
+    Operation {
+        method: Method::Post,
+        path: "reload",
+        id: "reload",
+        access: WRITE,
+        about: "Read the configuration again; nobody who is connected is touched",
+        about_zh: "重新读取配置，不影响已连接的人",
+        query: &[],
+        body: None,
+        done: Done::Json(200, service::Reloaded::schema),
+        faults: &[(409, "`bad_configuration`: it has a mistake, and nothing has changed")],
+        handle: service::reload,
     },
     Operation {
         method: Method::Get,

@@ -10,6 +10,7 @@ use testkit::publisher::Publisher;
 use testkit::viewer::Viewer;
 use weir::config::{Layers, Sources};
 use weir::drain::{self, Outcome};
+use weir::operator::keys::{self, Scope};
 use weir::reload::Reload;
 
 use crate::harness::{Folder, Weir};
@@ -153,4 +154,47 @@ fn a_drain_lets_nobody_in_and_everybody_finish_and_can_be_taken_back() {
     publisher.finish().unwrap();
     drop(audience);
     assert_eq!(weir.block_on(drain::run(weir.app())), Outcome::Empty);
+}
+
+#[test]
+fn the_api_drains_takes_back_and_reads_the_configuration_again() {
+    let data = Folder::new("service");
+    let key = |name, scope| {
+        keys::create(data.path(), name, scope, "2030-01-01T00:00:00Z".into())
+            .expect("a key")
+            .expose()
+            .to_owned()
+    };
+    let (read, write) = (key("reader", Scope::Read), key("writer", Scope::Write));
+    let weir = Weir::start_in(data.path(), &[]);
+    let ask = |method: &str, path: &str, key: &str, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "{method} /api/v1/{path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n"
+        );
+        let rest = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
+        let answer = http::exchange(weir.http, (head + &rest).as_bytes()).expect("an answer");
+        (answer.status, answer.text())
+    };
+    let ready = || http::get(weir.http, "/readyz", "").expect("an answer").status;
+    assert_eq!((ready(), ask("POST", "drain", &read, "").0), (200, 403));
+    assert_eq!(ask("POST", "drain", &write, r#"{"seconds": 600}"#), (202, r#"{"seconds":600}"#.into()));
+    assert_eq!(ready(), 503);
+    assert_eq!(
+        (ask("DELETE", "drain", &write, "").0, ready(), ask("DELETE", "drain", &write, "").0),
+        (204, 200, 204)
+    );
+
+    let file = data.file("weir.toml");
+    std::fs::write(&file, "").unwrap();
+    reloadable(&weir, &file, &[("push.scheme", "open")]);
+    std::fs::write(&file, "[play]\nscheme = \"aliyun\"\n").unwrap();
+    assert_eq!(
+        ask("POST", "reload", &write, ""),
+        (200, r#"{"applied":["play.scheme"],"needs_restart":[]}"#.into())
+    );
+    std::fs::write(&file, "[play]\nscheme = \"alliyun\"\n").unwrap();
+    let (status, text) = ask("POST", "reload", &write, "");
+    assert!(status == 409 && text.contains("weir.toml:2") && text.contains("bad_configuration"), "{text}");
+    assert_eq!(http::get(weir.http, "/live/room1.flv", "").unwrap().status, 403, "what was in force stays");
 }
