@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use control::sign::SignTarget;
 use control::{Authority, Role, name};
 
+use crate::app::Ports;
 use crate::config::Config;
 use crate::told::told;
 
@@ -90,6 +91,12 @@ pub(crate) struct Play {
 }
 
 impl Ends {
+    /// Of a server that listens at these ports.
+    pub(crate) fn listening(config: &Config, ports: Ports) -> Ends {
+        let Ports { http, https, rtmp, rtmps, .. } = ports;
+        Ends { host: host(config), http, https, rtmp, rtmps }
+    }
+
     /// Where a server with this configuration will be.
     pub(crate) fn of(config: &Config) -> Ends {
         let at = |address: &str| address.parse().ok();

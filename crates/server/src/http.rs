@@ -9,4 +9,5 @@ pub mod conn;
 pub mod head;
 pub mod response;
 pub mod router;
+pub mod side;
 pub mod websocket;

@@ -74,14 +74,7 @@ pub(super) fn make(call: &Call) -> Answer {
         None => config.server.address_validity_seconds.into(),
     };
     let expires = call.app.clock.unix_seconds().saturating_add(seconds);
-    let ports = call.app.ports();
-    let ends = Ends {
-        host: address::host(config),
-        http: ports.http,
-        https: ports.https,
-        rtmp: ports.rtmp,
-        rtmps: ports.rtmps,
-    };
+    let ends = Ends::listening(config, call.app.ports());
     let path = Path { app, stream };
     let nonce = address::nonce().map_err(|error| refuse(&error))?;
     let made = call.app.admission.look(|authority| {

@@ -129,13 +129,7 @@ struct Shown<'a> {
 
 fn greet(shown: &Shown<'_>, args: &Args, clock: &Clock, lang: Lang) -> anyhow::Result<()> {
     let Shown { config, authority, ports } = *shown;
-    let ends = Ends {
-        host: address::host(config),
-        http: ports.http,
-        https: ports.https,
-        rtmp: ports.rtmp,
-        rtmps: ports.rtmps,
-    };
+    let ends = Ends::listening(config, ports);
     let expires = clock.unix_seconds() + i64::from(config.server.address_validity_seconds);
     let maker = Maker { authority, ends: &ends, secure: false, expires, nonce: address::nonce()? };
     let path = Path { app: config.demo.app.clone(), stream: EXAMPLE.to_owned() };
