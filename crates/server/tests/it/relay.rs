@@ -15,7 +15,7 @@ use weir::config::Config;
 use weir::relay::{Direction, Mode, StartError, State, Status};
 
 use crate::ffmpeg::{self, Running, Version};
-use crate::harness::{Folder, Weir, wait_for};
+use crate::harness::{Folder, PATIENCE, Weir, wait_for};
 use crate::show::{finish_without_faults, one_on_each_wire, send_in_step, wait_for_picture};
 
 const STREAM: &str = "live/room";
@@ -428,8 +428,10 @@ fn a_target_that_stops_reading_is_left_and_holds_no_memory() {
     let clip = Clip { key_bytes: 400_000, inter_bytes: 100_000, ..Clip::default() };
     let error = || source.app().relays.list().first().and_then(|relay| relay.last_error.clone());
     let mut time = 0;
+    // How much of the stream passes until the clock says that the target takes nothing depends on the machine.
+    let began = Instant::now();
     while error().is_none() {
-        assert!(time < 60_000, "the push goes on though nobody reads");
+        assert!(began.elapsed() < PATIENCE, "the push goes on though nobody reads");
         send_in_step(&mut publisher, std::slice::from_ref(&viewer), &clip.shots(time, time + 1_000));
         time += 1_000;
     }
