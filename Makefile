@@ -50,9 +50,10 @@ bench: web
 	$(CARGO) build --release --locked -p weir -p bench --bins
 	$(CARGO) run --release --locked -p bench -- run $(ARGS)
 
-## The binary that is shipped.
+## The binary that is shipped, with its checksum, in target/dist: static where the musl target is installed.
 dist: web
-	$(CARGO) build --profile dist --locked --bin weir
+	tools/need build
+	tools/dist
 
 clean:
 	$(CARGO) clean

@@ -25,7 +25,7 @@ const AUDIO_START_MS: i64 = 1_000;
 pub struct Start {
     /// The first frame it may be sent.
     pub seq: u64,
-    /// What it is sent before that, already on the time of that frame.
+    /// What it is sent before that: the metadata at time zero, the decoder configurations on the time of that frame.
     pub headers: Vec<Frame>,
 }
 
@@ -131,37 +131,47 @@ impl Feed {
 
     /// Where a viewer with this profile begins now.
     pub fn start(&self, profile: Profile) -> Start {
+        if profile == Profile::Live && self.headers.has_video && self.is_first_group() {
+            // From the very beginning on, the headers are in their place among the frames.
+            return Start { seq: 0, headers: Vec::new() };
+        }
         let seq = self.start_seq(profile);
-        Start { seq, headers: self.headers_at(seq) }
+        // At zero, wherever the pictures are: a player that joins at another time would take metadata with a time of
+        // its own for a track of subtitles (ffmpeg does).
+        let metadata = self.headers.metadata.iter().map(|frame| Frame { time: 0, ..frame.clone() });
+        let headers = metadata.chain(self.configs_at(seq)).collect();
+        Start { seq, headers }
     }
 
-    /// The headers with the time of frame `seq`, so that a viewer never sees time go back.
-    pub fn headers_at(&self, seq: u64) -> Vec<Frame> {
+    /// The decoder configurations with the time of frame `seq`, so that a viewer never sees time go back.
+    pub fn configs_at(&self, seq: u64) -> Vec<Frame> {
         let at = self.get(seq).or(self.entries.back());
         let time = at.map_or(0, |entry| entry.frame.time);
-        let all = self.headers.metadata.iter().chain(&self.headers.configs);
-        all.map(|frame| Frame { time, ..frame.clone() }).collect()
+        self.headers.configs.iter().map(|frame| Frame { time, ..frame.clone() }).collect()
     }
 
     fn start_seq(&self, profile: Profile) -> u64 {
         let Some(last) = self.entries.back() else { return self.next_seq };
         let newest = last.frame.time;
         if let Some(key) = self.newest_key() {
-            if profile == Profile::Rtc {
-                let age = self.get(key).map_or(i64::MAX, |entry| newest - entry.frame.time);
-                return if age <= RTC_START_MS { key } else { self.next_seq };
-            }
-            // The very first group of pictures may begin with sound: a viewer who waited for the stream misses
-            // nothing of it.
-            let no_other_key = |entry: &Arc<Entry>| entry.frame.role != Role::Key || entry.seq == key;
-            let first_group = self.base() == 0 && self.entries.iter().all(no_other_key);
-            return if first_group { 0 } else { key };
+            let age = self.get(key).map_or(i64::MAX, |entry| newest - entry.frame.time);
+            let too_old = profile == Profile::Rtc && age > RTC_START_MS;
+            return if too_old { self.next_seq } else { key };
         }
         if self.headers.has_video {
             return self.next_seq;
         }
         let recent = |entry: &&Arc<Entry>| newest - entry.frame.time <= AUDIO_START_MS;
         self.entries.iter().find(recent).map_or(self.next_seq, |entry| entry.seq)
+    }
+}
+
+impl Feed {
+    /// Whether the stream has only just begun: everything is still here, and there is no second key frame. The first
+    /// group may begin with sound, and a viewer who waited for the stream misses nothing of it.
+    fn is_first_group(&self) -> bool {
+        let keys = self.entries.iter().filter(|entry| entry.frame.role == Role::Key);
+        self.base() == 0 && keys.take(2).count() < 2
     }
 }
 

@@ -148,7 +148,8 @@ fn a_new_viewer_gets_headers_then_the_newest_group() {
     assert_eq!(roles, [Role::Metadata, Role::Config, Role::Config]);
     let first = feed.get(start.seq).expect("stored");
     assert_eq!((first.frame.role, first.frame.time), (Role::Key, 4_000));
-    assert!(start.headers.iter().all(|frame| frame.time == 4_000), "headers are on the first frame's time");
+    let times: Vec<i64> = start.headers.iter().map(|frame| frame.time).collect();
+    assert_eq!(times, [0, 4_000, 4_000], "configurations are on the first frame's time");
     let mut viewer = Viewer::join(&feed, Profile::Live);
     viewer.take(&feed);
     assert_eq!(viewer.seen.first().map(|entry| entry.frame.role), Some(Role::Key));
@@ -183,6 +184,19 @@ fn a_viewer_before_the_publisher_misses_nothing() {
     assert_eq!(waiting.phase(), Phase::OnAir);
     let feed = show.feed();
     let mut viewer = Viewer::join(&feed, Profile::Live);
+    viewer.take(&feed);
+    assert_eq!((viewer.count(Role::Audio), viewer.count(Role::Key)), (1, 1));
+}
+
+#[test]
+fn a_viewer_who_comes_between_the_first_sound_and_the_first_picture_misses_neither() {
+    let mut show = Show::on_air();
+    show.push(Kind::Audio, 0, AUDIO);
+    assert_eq!(show.stream().phase(), Phase::OnAir);
+    let mut feed = show.feed();
+    let mut viewer = Viewer::join(&feed, Profile::Live);
+    show.push(Kind::Video, 20, KEY);
+    feed.pull();
     viewer.take(&feed);
     assert_eq!((viewer.count(Role::Audio), viewer.count(Role::Key)), (1, 1));
 }

@@ -1,16 +1,19 @@
 //! The command line: `serve`, `init`, `url`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
-//! `forbid`, `resume`.
+//! `forbid`, `resume`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
 
 mod banner;
+mod completions;
 mod config;
+mod doctor;
 mod duration;
 mod init;
 mod key;
 mod log;
 mod order;
 mod out;
+mod probe;
 mod qr;
 mod remote;
 mod serve;
@@ -20,7 +23,7 @@ mod url;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::lang::Lang;
 use crate::told;
@@ -53,6 +56,12 @@ enum Command {
     Forbid(order::Forbid),
     /// Allow a forbidden stream again 解除禁播
     Resume(order::Resume),
+    /// Look for what would spoil the show, and how to mend it 开播前体检
+    Doctor(doctor::Args),
+    /// Play an address for a few seconds and say what came 试播一个地址
+    Probe(probe::Args),
+    /// Print a script that makes a shell complete weir 生成 shell 补全脚本
+    Completions(completions::Args),
 }
 
 /// Does what the command line says.
@@ -68,6 +77,9 @@ pub fn main() -> ExitCode {
         Command::Kick(args) => order::kick(&args, lang),
         Command::Forbid(args) => order::forbid(&args, lang),
         Command::Resume(args) => order::resume(&args, lang),
+        Command::Doctor(args) => doctor::run(&args, lang),
+        Command::Probe(args) => probe::run(&args, lang),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,8 +92,6 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

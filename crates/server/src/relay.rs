@@ -24,6 +24,7 @@ mod pull;
 mod push;
 mod rtmp;
 mod rules;
+mod source;
 mod supervisor;
 mod target;
 
@@ -42,7 +43,9 @@ pub use entry::{Direction, Mode, State, Status};
 pub use failure::Failure;
 pub(crate) use rules::{ANY, expand};
 pub use rules::{Patterns, Rule};
+pub(crate) use source::Source;
 pub use supervisor::run;
+pub(crate) use target::is_public;
 pub use target::{BadTarget, Guard, Scheme, Target};
 
 use crate::config::Config;

@@ -165,7 +165,7 @@ impl Viewer {
                 Verdict::LetGo => return Fate::LetGo(Farewell::TooSlow),
                 Verdict::SendHeaders => {
                     let at = cursor.next();
-                    for frame in feed.headers_at(at) {
+                    for frame in feed.configs_at(at) {
                         self.owe_frame(&frame);
                     }
                     continue;
@@ -285,7 +285,7 @@ impl Viewer {
     pub(super) fn resume_if_needed(&mut self, feed: &Feed) {
         if self.cursor.is_none() && !self.paused {
             let start = feed.start(self.profile);
-            for frame in &start.headers {
+            for frame in &feed.configs_at(start.seq) {
                 self.owe_frame(frame);
             }
             self.cursor = Some(Cursor::new(feed, self.profile, start.seq));

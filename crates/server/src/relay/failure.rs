@@ -29,8 +29,13 @@ pub enum Failure {
     Rtmp(rtmp::Error),
     /// The other server refused, or ended the stream; in its words.
     Told(String),
-    /// The other server answered with this HTTP status.
-    Status(u16),
+    /// The other server answered with an HTTP status that is no stream.
+    Status {
+        /// The status.
+        status: u16,
+        /// The beginning of what came with it, for whoever asked by hand. It may repeat the address, and is not shown here.
+        body: String,
+    },
     /// The other server redirects to another host, or too often.
     Redirected,
     /// The other server's answer is no HTTP.
@@ -79,7 +84,7 @@ impl fmt::Display for Failure {
             Failure::Lost(error) => write!(f, "the connection was lost: {error}"),
             Failure::Rtmp(error) => write!(f, "the other server broke the protocol: {error}"),
             Failure::Told(words) => write!(f, "the other server says: {words}"),
-            Failure::Status(status) => write!(f, "the other server answers with HTTP status {status}"),
+            Failure::Status { status, .. } => write!(f, "the other server answers with HTTP status {status}"),
             Failure::Redirected => f.write_str("the other server redirects to another host, or too often"),
             Failure::Http(what) => write!(f, "the other server's answer is no HTTP: {what}"),
             Failure::Flv(bad) => bad.fmt(f),
@@ -97,6 +102,8 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+impl std::error::Error for Failure {}
 
 #[cfg(test)]
 mod tests {

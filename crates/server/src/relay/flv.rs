@@ -1,6 +1,7 @@
 //! FLV from another server over HTTP/1.1: a request, an answer, a body in chunks or bare.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use media::flv::{Demuxer, Tag};
@@ -19,6 +20,9 @@ const MAX_HEAD: usize = 16 * 1024;
 
 /// Most headers of an answer.
 const MAX_HEADERS: usize = 100;
+
+/// Most of a refusal that is read, in bytes.
+const MAX_SAID: usize = 4 * 1024;
 
 /// Redirects that are followed, all to the same host.
 const MAX_REDIRECTS: usize = 3;
@@ -69,7 +73,10 @@ impl FlvSource {
                     let next = answer.location.and_then(|location| target.redirected(&location));
                     target = next.ok_or(Failure::Redirected)?;
                 }
-                status => return Err(Failure::Status(status)),
+                status => {
+                    let body = said(&mut *wire, rest, answer.chunked, dialer.patience.start).await;
+                    return Err(Failure::Status { status, body });
+                }
             }
         }
         Err(Failure::Redirected)
@@ -97,6 +104,23 @@ impl FlvSource {
         }
         Ok(())
     }
+}
+
+/// The beginning of what comes with a refusal, without what would move a cursor. One that breaks off is still worth
+/// reading.
+async fn said(wire: &mut dyn Wire, rest: BytesMut, chunked: bool, limit: Duration) -> String {
+    let mut raw = rest;
+    let all = async { while raw.len() < MAX_SAID && matches!(wire.read_buf(&mut raw).await, Ok(1..)) {} };
+    let _ = timeout(limit, all).await;
+    let mut body = Vec::new();
+    if chunked {
+        // Up to where it is broken or cut off.
+        let _ = Dechunk::default().handle_input(&raw, |data| body.extend_from_slice(data));
+    } else {
+        body.extend_from_slice(&raw);
+    }
+    body.truncate(MAX_SAID);
+    String::from_utf8_lossy(&body).chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 async fn ask(wire: &mut dyn Wire, target: &Target, agent: &str) -> Result<(Answer, BytesMut), Failure> {

@@ -3,27 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use hub::{Identity, Phase, PushError};
-use media::frame::Kind;
-use media::time::Unwrap;
-use rtmp::{ClientEvent, MediaKind};
-use tokio::time::timeout;
 use tracing::info;
 
 use super::Failure;
 use super::entry::{Entry, State};
-use super::flv::FlvSource;
-use super::rtmp::{Client, Intent};
+use super::source::Source;
 use crate::app::App;
 
 /// Messages that cannot be frames, after which the other server is left. Real ones send none.
 const MAX_BAD_BODIES: u32 = 50;
-
-enum Source {
-    Rtmp { client: Box<Client>, times: Unwrap },
-    Flv(Box<FlvSource>),
-}
 
 /// Connects, publishes what comes, and returns why it ended.
 pub(super) async fn attempt(app: &Arc<App>, entry: &Entry) -> Failure {
@@ -57,7 +46,8 @@ pub(super) async fn wait_for_turn(app: &App, entry: &Entry, waits: impl FnOnce()
 }
 
 async fn carry(app: &Arc<App>, entry: &Entry) -> Result<std::convert::Infallible, Failure> {
-    let mut source = Source::open(app, entry).await?;
+    let agent = app.relays.agent_for(entry)?;
+    let mut source = Source::open(app.relays.dialer(), &entry.target, entry.guard, agent, &app.rtmp).await?;
     let idle = app.relays.patience().idle;
     // Not before there is something to show: a name that is taken and silent would hold its viewers in the dark.
     let mut first = Some(source.next_within(idle).await?);
@@ -94,44 +84,4 @@ async fn carry(app: &Arc<App>, entry: &Entry) -> Result<std::convert::Infallible
     };
     publisher.leave(app.clock.now_ms());
     Err(failure)
-}
-
-impl Source {
-    async fn open(app: &App, entry: &Entry) -> Result<Source, Failure> {
-        let dialer = app.relays.dialer();
-        let agent = app.relays.agent_for(entry)?;
-        if entry.target.scheme().is_http() {
-            let max_bytes = app.rtmp.limits.max_message_bytes;
-            let source = FlvSource::open(dialer, &entry.target, entry.guard, &agent, max_bytes).await?;
-            return Ok(Source::Flv(Box::new(source)));
-        }
-        let wire = dialer.dial(&entry.target, entry.guard).await?;
-        let mut client = Client::new(wire, Intent::Play, entry.target.url(), agent, &app.rtmp)?;
-        // A server may hold a player until there is a stream, as this one does.
-        client.begin(dialer.patience.start, dialer.patience.idle).await?;
-        Ok(Source::Rtmp { client: Box::new(client), times: Unwrap::default() })
-    }
-
-    async fn next_within(&mut self, idle: std::time::Duration) -> Result<(Kind, i64, Bytes), Failure> {
-        timeout(idle, self.next()).await.map_err(|_| Failure::TimedOut("no audio or video came"))?
-    }
-
-    async fn next(&mut self) -> Result<(Kind, i64, Bytes), Failure> {
-        match self {
-            Source::Flv(source) => {
-                let tag = source.next().await?;
-                Ok((tag.kind, tag.time, tag.body))
-            }
-            Source::Rtmp { client, times } => loop {
-                if let ClientEvent::Media(media) = client.next().await? {
-                    let kind = match media.kind {
-                        MediaKind::Audio => Kind::Audio,
-                        MediaKind::Video => Kind::Video,
-                        MediaKind::Data => Kind::Data,
-                    };
-                    return Ok((kind, times.unwrap(media.timestamp), media.body));
-                }
-            },
-        }
-    }
 }

@@ -113,7 +113,7 @@ impl Sender {
         match self.cursor.judge(&self.feed, &self.lag) {
             Verdict::Continue => {}
             Verdict::SendHeaders => {
-                for frame in self.feed.headers_at(self.cursor.next()) {
+                for frame in self.feed.configs_at(self.cursor.next()) {
                     self.send(&frame);
                 }
             }

@@ -239,7 +239,7 @@ impl Guard {
 
 /// Whether an address belongs to the public Internet (IANA's special-purpose registries say which do not). The
 /// metadata services of the clouds live in the refused ranges: 169.254.0.0/16, 100.64.0.0/10 and fc00::/7.
-fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

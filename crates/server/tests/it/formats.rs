@@ -106,3 +106,34 @@ formats! {
     av1_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libaom-av1", "-cpu-used", "8", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "aac"];
     opus_and_vp9_in_enhanced_rtmp: New, ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "75", "-pix_fmt", "yuv420p", "-c:a", "libopus", "-ar", "48000"];
 }
+
+/// ffmpeg takes metadata with a time of its own for a track of subtitles.
+#[test]
+fn a_player_that_joins_late_sees_sound_and_picture_and_no_third_track() {
+    let folder = Folder::new("late");
+    let original = folder.file("original.flv").to_string_lossy().into_owned();
+    let encode =
+        ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO, "-c:v", "libx264", "-preset", "veryfast"];
+    let rest = ["-g", "12", "-bf", "0", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv", &original];
+    ffmpeg::run(Version::Debian, &[&encode[..], &rest].concat());
+    let weir = Weir::with(&[]);
+    let url = weir.rtmp_url("live/late");
+    let push = ["-readrate", "2", "-stream_loop", "-1", "-i", &original, "-c", "copy", "-f", "flv", &url];
+    let publisher = ffmpeg::start(Version::Debian, &push);
+    weir.wait_for("a second group of pictures", || {
+        let stream = weir.app().hub.find(&hub::Name::new("live/late"));
+        stream.is_some_and(|stream| stream.summary().frames_in > 120)
+    });
+    for url in [weir.rtmp_url("live/late"), weir.flv_url("live/late")] {
+        let out = folder.file("late.md5").to_string_lossy().into_owned();
+        ffmpeg::run(
+            Version::Debian,
+            &["-t", "1", "-i", &url, "-map", "0", "-c", "copy", "-f", "framemd5", &out],
+        );
+        let packets = packets(&std::fs::read_to_string(&out).expect("what ffmpeg wrote"));
+        let tracks: std::collections::BTreeSet<u32> = packets.iter().map(|packet| packet.track).collect();
+        assert_eq!(tracks.len(), 2, "{url}: {tracks:?}");
+        assert!(packets.len() > 40, "{url}: {} packets", packets.len());
+    }
+    drop(publisher);
+}

@@ -24,3 +24,4 @@ mod show;
 mod slow;
 mod takeover;
 mod tls;
+mod tools;
