@@ -54,7 +54,7 @@ pub struct Drops {
 pub enum Verdict {
     /// Go on with the next frame.
     Continue,
-    /// Send the headers again, with the time of the next frame, then go on.
+    /// Send the decoder configurations again, with the time of the next frame, then go on.
     SendHeaders,
     /// It was too slow too often: let it go.
     LetGo,
