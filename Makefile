@@ -22,7 +22,7 @@ test: web
 	cd web && npm test
 	$(CARGO) test --workspace --locked
 	tests/browser/run
-	tools/fuzz 30
+	tools/fuzz same
 
 ## Formatting, lints, documentation, licences and the layers of ARCHITECTURE.md.
 check: web
@@ -39,7 +39,7 @@ interop: web
 	tools/need interop
 	tests/interop/run
 
-## Fuzz every parser; SECONDS=600 make fuzz for more than the half minute that `make test` gives each.
+## Fuzz every parser; SECONDS=600 make fuzz for more and other inputs than the fixed ones of `make test`.
 fuzz:
 	tools/need test
 	tools/fuzz $(or $(SECONDS),30)

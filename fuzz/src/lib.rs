@@ -1,6 +1,6 @@
 //! What several targets need.
 
-use rtmp::{Error, Event, PlayRefusal, PublishRefusal, ServerConfig, ServerSession};
+use rtmp::{Error, Event, Limits, PlayRefusal, PublishRefusal, ServerConfig, ServerSession};
 
 /// What a client without digests sends before its first chunk: version, block, and an answer that nobody checks.
 pub const HANDSHAKE_BYTES: usize = 1 + 2 * 1536;
@@ -18,8 +18,8 @@ pub fn pieces(mut input: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
             return None;
         }
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        // Mostly a few bytes, so that headers are torn apart; now and then a packet.
-        let size = if state >> 30 == 0 { 1460 } else { 1 + (state >> 24) as usize % 7 };
+        // Mostly a few bytes, so that headers are torn apart; rarely a packet, which swallows short inputs.
+        let size = if state >> 26 == 0 { 1460 } else { 1 + (state >> 24) as usize % 7 };
         let (piece, rest) = input.split_at(size.min(input.len()));
         input = rest;
         Some(piece)
@@ -59,7 +59,13 @@ pub struct Outcome {
 
 /// Feeds a server session and answers it as a driver would.
 pub fn serve<'a>(input: impl Iterator<Item = &'a [u8]>, policy: Policy) -> Outcome {
-    let mut session = ServerSession::new(ServerConfig::default(), [5; 32]);
+    serve_within(Limits::default(), input, policy)
+}
+
+/// Feeds a server session with limits of its own and answers it as a driver would.
+pub fn serve_within<'a>(limits: Limits, input: impl Iterator<Item = &'a [u8]>, policy: Policy) -> Outcome {
+    let config = ServerConfig { limits, ..ServerConfig::default() };
+    let mut session = ServerSession::new(config, [5; 32]);
     let mut outcome = Outcome { events: Vec::new(), error: None, output_bytes: 0 };
     for (number, piece) in input.enumerate() {
         let fed = session.handle_input(piece, number as u64);
