@@ -37,6 +37,8 @@ pub struct Feed {
     entries: VecDeque<Arc<Entry>>,
     next_seq: u64,
     newest_key: Option<u64>,
+    /// The oldest frame that a viewer who is behind still needs.
+    kept_from: u64,
     headers: Arc<Headers>,
     phase: Phase,
 }
@@ -50,6 +52,7 @@ impl Feed {
             entries: VecDeque::new(),
             next_seq: 0,
             newest_key: None,
+            kept_from: u64::MAX,
             headers: Arc::default(),
             phase: stream.phase(),
             stream,
@@ -76,10 +79,29 @@ impl Feed {
         self.phase = self.stream.phase();
         let base = ring.base();
         drop(inner);
-        while self.entries.front().is_some_and(|entry| entry.seq < base) {
+        self.trim(base);
+        new
+    }
+
+    /// What the next pulls keep for a viewer who is behind and has come to frame `seq`, as far back as
+    /// [`crate::Options`] allow; with `u64::MAX` nothing, for then everybody is up to date. So a stream whose viewers keep
+    /// up holds no more than new viewers start at.
+    pub fn keep_from(&mut self, seq: u64) {
+        self.kept_from = seq;
+    }
+
+    /// Lets go of what neither a new viewer nor one who is behind may be sent; `base` is the oldest frame of the ring.
+    fn trim(&mut self, base: u64) {
+        let Some(last) = self.entries.back().cloned() else { return };
+        let options = self.stream.options();
+        let wanted = |entry: &Arc<Entry>| {
+            let age = last.frame.time.saturating_sub(entry.frame.time);
+            let bytes = last.bytes_through() - entry.bytes_before;
+            entry.seq >= self.kept_from && age <= options.retain_ms && bytes <= options.gop_max_bytes
+        };
+        while self.entries.front().is_some_and(|entry| entry.seq < base && !wanted(entry)) {
             self.entries.pop_front();
         }
-        new
     }
 
     /// The stream that is mirrored.
@@ -127,6 +149,14 @@ impl Feed {
     pub fn since(&self, seq: u64) -> impl Iterator<Item = &Arc<Entry>> {
         let skip = usize::try_from(seq.saturating_sub(self.base())).unwrap_or(usize::MAX);
         self.entries.iter().skip(skip)
+    }
+
+    /// Bytes of media from frame `seq` on, as far as it is stored.
+    pub fn bytes_since(&self, seq: u64) -> u64 {
+        match (self.get(seq.max(self.base())), self.entries.back()) {
+            (Some(first), Some(last)) => last.bytes_through() - first.bytes_before,
+            _ => 0,
+        }
     }
 
     /// Where a viewer with this profile begins now.

@@ -8,6 +8,10 @@ use media::frame::{Frame, Role};
 use crate::entry::Entry;
 use crate::registry::Options;
 
+/// How much stays even when no new viewer starts at it, in milliseconds of stream time: what a reader thread that is busy
+/// has not pulled yet, and what a stream without pictures gives a new viewer at once.
+const RECENT_MS: i64 = 1_000;
+
 /// The stored frames, oldest first. Their numbers are consecutive.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
@@ -60,7 +64,7 @@ impl Ring {
         self.outgrown
     }
 
-    /// Stores a frame and lets go of what no viewer may start at or still be sent.
+    /// Stores a frame and lets go of what no viewer may start at. What slow viewers still need is kept by their feed.
     pub(crate) fn push(&mut self, frame: Frame, options: &Options) {
         let entry = Arc::new(Entry::new(self.next_seq, self.bytes_total, frame));
         self.next_seq += 1;
@@ -83,10 +87,10 @@ impl Ring {
         while let Some(front) = self.entries.front() {
             let age = now.saturating_sub(front.frame.time);
             let needed_by_new = self.newest_key.is_some_and(|key| front.seq >= key);
-            let needed_by_slow = age <= options.retain_ms;
+            let recent = age <= RECENT_MS;
             let over_bytes = self.bytes_total - front.bytes_before > options.gop_max_bytes;
-            let over_time = age > options.gop_max_ms.max(options.retain_ms);
-            if !over_bytes && !over_time && (needed_by_new || needed_by_slow) {
+            let over_time = age > options.gop_max_ms.max(RECENT_MS);
+            if !over_bytes && !over_time && (needed_by_new || recent) {
                 break;
             }
             if self.newest_key == Some(front.seq) {

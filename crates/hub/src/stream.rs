@@ -183,6 +183,10 @@ impl Stream {
         &self.name
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Where it is in its life.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()

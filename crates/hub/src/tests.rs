@@ -1,5 +1,6 @@
 //! The hub from outside: what a publisher pushes and what a viewer is given, in virtual time.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -67,12 +68,23 @@ impl Show {
 
     /// Pictures every 40 ms from `from` to `to`, key frames every `gop` ms, sound every 20 ms.
     fn play(&mut self, from: i64, to: i64, gop: i64) {
-        for time in (from..to).step_by(20) {
-            if (time - from) % 40 == 0 {
-                let body = if (time - from) % gop == 0 { KEY } else { INTER };
-                self.push(Kind::Video, time, body);
-            }
-            self.push(Kind::Audio, time, AUDIO);
+        (from..to).step_by(20).for_each(|time| self.play_one(from, time, gop));
+    }
+
+    fn play_one(&mut self, from: i64, time: i64, gop: i64) {
+        if (time - from) % 40 == 0 {
+            let body = if (time - from) % gop == 0 { KEY } else { INTER };
+            self.push(Kind::Video, time, body);
+        }
+        self.push(Kind::Audio, time, AUDIO);
+    }
+
+    /// The same while a reader thread pulls, and keeps what a viewer at `next` has not been sent.
+    fn play_for(&mut self, feed: &mut Feed, next: u64, times: Range<i64>, gop: i64) {
+        feed.keep_from(next);
+        for time in times.clone().step_by(20) {
+            self.play_one(times.start, time, gop);
+            feed.pull();
         }
     }
 
@@ -250,9 +262,8 @@ fn the_same_identity_takes_over_and_viewers_see_time_go_on_and_no_picture_before
     // The new encoder begins in the middle of a group, with another level, and time at zero.
     show.push(Kind::Video, 0, &avc_config(40));
     assert_eq!(show.push(Kind::Video, 0, INTER), Pushed::Undecodable);
-    show.play(40, 2_000, 1_000);
+    show.play_for(&mut feed, viewer.cursor.next(), 40..2_000, 1_000);
     viewer.decodable = false;
-    feed.pull();
     viewer.take(&feed);
     assert!(viewer.last > last, "time went on");
     assert!(viewer.last < last + 2_500, "time did not jump: {last} to {}", viewer.last);
@@ -392,8 +403,7 @@ fn a_slower_viewer_jumps_to_a_key_frame_and_keeps_its_sound() {
     let mut feed = show.feed();
     let mut viewer = Viewer::join(&feed, Profile::Live);
     viewer.take(&feed);
-    show.play(200, 2_400, 1_000);
-    feed.pull();
+    show.play_for(&mut feed, viewer.cursor.next(), 200..2_400, 1_000);
     assert_eq!(viewer.judge(&feed), Verdict::SendHeaders);
     let before = viewer.seen.len();
     viewer.take(&feed);
@@ -404,6 +414,25 @@ fn a_slower_viewer_jumps_to_a_key_frame_and_keeps_its_sound() {
     let drops = viewer.cursor.drops();
     assert_eq!((drops.jumps, drops.audio), (1, 0));
     assert!(drops.pictures >= 49, "{drops:?}");
+}
+
+#[test]
+fn a_stream_holds_what_new_viewers_start_at_and_a_feed_what_slow_ones_need() {
+    let mut show = Show::on_air();
+    show.play(0, 4_000, 2_000);
+    let held = |feed: &Feed| feed.get(feed.base()).map(|entry| entry.frame.time);
+    let (mut slow, mut quick) = (show.feed(), show.feed());
+    assert_eq!(held(&quick), Some(2_000), "the newest group of pictures");
+    let next = slow.next_seq();
+    show.play_for(&mut slow, next, 4_000..7_400, 2_000);
+    assert_eq!(held(&slow), Some(4_000), "from the viewer who is behind on");
+    quick.pull();
+    assert_eq!(held(&quick), Some(6_000), "nobody is behind");
+    show.play_for(&mut slow, next, 7_400..12_000, 2_000);
+    assert_eq!(held(&slow), Some(12_000 - 20 - OPTIONS.retain_ms), "no further back than is allowed");
+    slow.keep_from(u64::MAX);
+    slow.pull();
+    assert_eq!(held(&slow), held(&show.feed()), "it has caught up");
 }
 
 #[test]

@@ -19,6 +19,7 @@
 mod batch;
 mod figures;
 mod handle;
+mod lane;
 mod shard;
 mod socket;
 mod viewer;

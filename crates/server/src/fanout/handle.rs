@@ -122,6 +122,11 @@ impl Inbox {
         self.signalled.store(false, Ordering::SeqCst);
     }
 
+    /// For a while nobody wakes the shard: it looks by itself when its rest is over.
+    pub(super) fn hush(&self) {
+        self.signalled.store(true, Ordering::SeqCst);
+    }
+
     fn signal(&self) {
         if !self.signalled.swap(true, Ordering::SeqCst)
             && let Err(error) = self.waker.wake()

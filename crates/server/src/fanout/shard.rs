@@ -1,6 +1,7 @@
 //! A shard: one thread, its viewers, and the loop that writes to them.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -14,8 +15,9 @@ use tracing::{debug, error, info};
 
 use super::batch::Batches;
 use super::handle::{Arrival, Inbox, Order, Settings, Ticket};
+use super::lane::Lane;
 use super::viewer::{Fate, Viewer};
-use super::window::Cost;
+use super::window::{Cost, Pass};
 use super::{Farewell, Figures};
 use crate::clock::Clock;
 
@@ -37,26 +39,30 @@ const FAREWELL_MS: u64 = 3_000;
 /// Socket events taken from the kernel at a time.
 const EVENTS: usize = 1024;
 
-/// The two rhythms in which a stream's viewers are written to.
-const PROFILES: [Profile; 2] = [Profile::Live, Profile::Rtc];
+/// How long a shard writes before it looks at its sockets and its inbox again: with thousands of viewers a pass takes
+/// tens of milliseconds, and newcomers, news and answers do not wait for its end.
+const ROUND: Duration = Duration::from_millis(2);
+
+/// Streams with news per second from which on a shard rests between rounds: to be woken for every frame of hundreds of
+/// streams costs more than to write it.
+const RESTLESS: u32 = 2_000;
+
+/// How long it rests.
+const REST: Duration = Duration::from_millis(1);
 
 /// One stream in this shard.
 struct Seat {
     feed: Feed,
     tap: Arc<Tap>,
-    groups: [Group; PROFILES.len()],
+    lanes: Vec<Lane>,
     cost: Cost,
     last_frame: Instant,
 }
 
-/// The viewers of one stream that share a rhythm.
-#[derive(Default)]
-struct Group {
-    viewers: Vec<usize>,
-    /// The first frame that viewers who are up to date have not been sent.
-    sent: u64,
-    last_flush: Option<Instant>,
-    due: Option<Instant>,
+impl Seat {
+    fn viewers(&self) -> impl Iterator<Item = usize> {
+        self.lanes.iter().flat_map(|lane| &lane.viewers).copied()
+    }
 }
 
 #[derive(Debug)]
@@ -83,10 +89,13 @@ struct Shard {
     /// Seats by the address of their stream, which the feed keeps alive.
     seat_of: HashMap<usize, usize>,
     viewers: Slab<Viewer>,
-    /// The groups that have frames waiting, each once.
-    due: Vec<(usize, usize)>,
+    /// The lanes that have frames waiting, each once, by seat and number: the earliest first.
+    due: BinaryHeap<Reverse<(Instant, usize, usize)>>,
     window: Duration,
     next_measure: Instant,
+    /// Streams that had news since the last measurement.
+    news: u32,
+    restless: bool,
     scratch: Box<[u8]>,
     stopping: bool,
     figures: Figures,
@@ -102,9 +111,11 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
         seats: Slab::new(),
         seat_of: HashMap::new(),
         viewers: Slab::new(),
-        due: Vec::new(),
+        due: BinaryHeap::new(),
         window: Duration::ZERO,
         next_measure: Instant::now(),
+        news: 0,
+        restless: false,
         scratch: vec![0; 16 * 1024].into(),
         stopping: false,
         figures: Figures::default(),
@@ -113,7 +124,11 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
     let mut dirty = Vec::new();
     let mut next_tick = Instant::now() + TICK;
     while !(shard.stopping && shard.viewers.is_empty()) {
-        let timeout = shard.next_due(next_tick).saturating_duration_since(Instant::now());
+        let timeout = shard.timeout(next_tick);
+        if timeout.is_zero() {
+            // Whoever brings frames may share this core: what comes now goes out with the next lane.
+            std::thread::yield_now();
+        }
         if let Err(error) = shard.poll.poll(&mut events, Some(timeout))
             && error.kind() != std::io::ErrorKind::Interrupted
         {
@@ -128,6 +143,7 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
             }
         }
         shard.inbox.swap_dirty(&mut dirty);
+        shard.news = shard.news.saturating_add(u32::try_from(dirty.len()).unwrap_or(u32::MAX));
         dirty.drain(..).for_each(|seat| shard.refresh(seat));
         for event in &events {
             if event.token() != WAKE {
@@ -143,9 +159,15 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
 }
 
 impl Shard {
-    fn next_due(&self, next_tick: Instant) -> Instant {
-        let due = self.due.iter().filter_map(|(seat, group)| self.seats.get(*seat)?.groups[*group].due);
-        due.min().map_or(next_tick, |due| due.min(next_tick))
+    /// How long to wait for sockets and news.
+    fn timeout(&self, next_tick: Instant) -> Duration {
+        let due = self.due.peek().map_or(next_tick, |Reverse((due, ..))| next_tick.min(*due));
+        let timeout = due.saturating_duration_since(Instant::now());
+        if self.restless && !timeout.is_zero() {
+            self.inbox.hush();
+            return timeout.min(REST);
+        }
+        timeout
     }
 
     fn arrive(&mut self, arrival: Arrival) {
@@ -165,12 +187,18 @@ impl Shard {
         }
         slot.insert(viewer);
         stream.viewer_joined();
-        if let Some(seat) = self.seats.get_mut(seat) {
-            seat.groups[group_of(profile)].viewers.push(key);
+        if let (Some(seat), Some(viewer)) = (self.seats.get_mut(seat), self.viewers.get_mut(key)) {
+            viewer.lane = Lane::enter(&mut seat.lanes, profile, key, seat.feed.next_seq());
         }
         // What came since the last flush is for those who were there: the newcomer begins at a key frame of its
         // own choice and is in step with them from the next flush on.
         self.guarded(key, |shard| shard.welcome(key));
+        if let Some(viewer) = self.viewers.get(key)
+            && let Some(seat) = self.seats.get_mut(viewer.seat)
+            && let Some(lane) = seat.lanes.get_mut(viewer.lane)
+        {
+            lane.note_behind(viewer.behind_from(&seat.feed));
+        }
         self.note_join(key);
         if self.stopping {
             self.let_go(key, Farewell::ShuttingDown);
@@ -207,9 +235,7 @@ impl Shard {
         let seat = slot.key();
         let tap = Arc::new(Tap { seat, dirty: AtomicBool::new(false), inbox: self.inbox.clone() });
         let feed = Feed::new(stream.clone(), tap.clone());
-        let group = || Group { sent: feed.next_seq(), ..Group::default() };
-        let groups = [group(), group()];
-        slot.insert(Seat { feed, tap, groups, cost: Cost::default(), last_frame: Instant::now() });
+        slot.insert(Seat { feed, tap, lanes: Vec::new(), cost: Cost::default(), last_frame: Instant::now() });
         self.seat_of.insert(address, seat);
         seat
     }
@@ -219,21 +245,25 @@ impl Shard {
         let Some(seat) = self.seats.get_mut(key) else { return };
         // Cleared first: news that comes while we look is marked again.
         seat.tap.dirty.store(false, Ordering::SeqCst);
+        let needed_from = seat.lanes.iter().map(Lane::needed_from).min();
+        seat.feed.keep_from(needed_from.unwrap_or(u64::MAX));
         let new = seat.feed.pull();
         let now = Instant::now();
         if new > 0 {
             seat.cost.note_frames(new, now - seat.last_frame);
             seat.last_frame = now;
-            let windows = [self.window, self.window.min(self.settings.law.rtc_max)];
-            for (number, (group, window)) in seat.groups.iter_mut().zip(windows).enumerate() {
-                if !group.viewers.is_empty() && group.due.is_none() {
-                    group.due = Some(group.last_flush.map_or(now, |last| (last + window).max(now)));
-                    self.due.push((key, number));
+            for (number, lane) in seat.lanes.iter_mut().enumerate() {
+                let window = match lane.profile {
+                    Profile::Live => self.window,
+                    Profile::Rtc => self.window.min(self.settings.law.rtc_max),
+                };
+                if let Some(due) = lane.fall_due(now, window) {
+                    self.due.push(Reverse((due, key, number)));
                 }
             }
         }
         if seat.feed.phase() == Phase::Ended {
-            let keys: Vec<usize> = seat.groups.iter().flat_map(|group| &group.viewers).copied().collect();
+            let keys: Vec<usize> = seat.viewers().collect();
             for key in keys {
                 self.guarded(key, |shard| shard.last_frames(key));
                 self.let_go(key, Farewell::Ended(End::Finished));
@@ -251,56 +281,56 @@ impl Shard {
         viewer.catch_up(&seat.feed, &self.settings.lag, self.clock.now_ms())
     }
 
+    /// Writes what is due, the oldest first, for a round.
     fn flush_due(&mut self) {
-        let now = Instant::now();
+        let mut now = Instant::now();
         if now >= self.next_measure {
             self.measure(now);
         }
-        // Only what has frames waiting is looked at: with many streams most have none at any moment.
-        let mut at = 0;
-        while let Some(&(seat, group)) = self.due.get(at) {
-            match self.seats.get(seat).and_then(|seat| seat.groups[group].due) {
-                Some(due) if due > now => at += 1,
-                Some(_) => {
-                    self.due.swap_remove(at);
-                    self.flush(seat, group);
-                }
-                None => {
-                    // The stream is gone from here.
-                    self.due.swap_remove(at);
-                }
-            }
+        let end = now + ROUND;
+        while now < end
+            && let Some(Reverse((due, seat, lane))) = self.due.peek().copied()
+            && due <= now
+        {
+            self.due.pop();
+            self.flush(seat, lane, due);
+            now = Instant::now();
         }
     }
 
     /// Takes the load anew, and with it the window.
     fn measure(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.next_measure) + MEASURE;
+        self.restless = f64::from(self.news) > f64::from(RESTLESS) * since.as_secs_f64();
+        self.news = 0;
         self.next_measure = now + MEASURE;
         // A stream whose publisher is silent costs nothing, whatever it cost when it was not.
         let lively = self.seats.iter().filter(|(_, seat)| now - seat.last_frame < SILENCE);
-        let load = lively.map(|(_, seat)| seat.cost.load()).sum();
+        let load = lively.map(|(_, seat)| seat.cost.load(seat.viewers().count())).sum();
         self.window = self.settings.law.window(load);
         (self.figures.load, self.figures.window) = (load, self.window);
     }
 
-    /// Writes what is due to every viewer of one stream and rhythm.
-    fn flush(&mut self, key: usize, group: usize) {
+    /// Writes to every viewer of one lane, which fell due at `due`.
+    fn flush(&mut self, key: usize, number: usize, due: Instant) {
         let Some(seat) = self.seats.get_mut(key) else { return };
+        // The seat may be another stream's by now.
+        let Some(lane) = seat.lanes.get_mut(number).filter(|lane| lane.is_due(due)) else { return };
         let began = Instant::now();
         let now_ms = self.clock.now_ms();
-        let sent = seat.groups[group].sent;
         // Before anything can panic: whoever comes after a panic is written to like everybody.
-        seat.groups[group].due = None;
+        let from = lane.begin_flush(began);
         let mut fates: Vec<(usize, Fate)> = Vec::new();
-        let (feed, viewers) = (&seat.feed, &seat.groups[group].viewers);
+        let mut behind_from = u64::MAX;
+        let (feed, viewers) = (&seat.feed, &lane.viewers);
         let (all, lag) = (&mut self.viewers, &self.settings.lag);
         let pass = catch_unwind(AssertUnwindSafe(|| {
-            let mut batches = Batches::new(feed, sent);
+            let mut batches = Batches::new(feed, from);
             for key in viewers {
                 let Some(viewer) = all.get_mut(*key) else { continue };
                 let batch = batches.get(viewer.egress.as_ref());
                 match viewer.send(feed, batch, lag, now_ms) {
-                    Fate::Stays => {}
+                    Fate::Stays => behind_from = behind_from.min(viewer.behind_from(feed)),
                     fate => fates.push((*key, fate)),
                 }
             }
@@ -309,15 +339,12 @@ impl Shard {
             self.end_seat(key);
             return;
         }
-        let next = seat.feed.next_seq();
-        let state = &mut seat.groups[group];
-        state.sent = next;
-        state.last_flush = Some(began);
-        let took = began.elapsed();
+        lane.end_flush(feed.next_seq(), behind_from);
+        let (took, viewers) = (began.elapsed(), lane.viewers.len());
         self.figures.flush.observe(took);
-        if group == group_of(Profile::Live) {
-            seat.cost.note_pass(took);
-        }
+        let share = viewers as f64 / seat.viewers().count().max(1) as f64;
+        let (frames, bytes) = (seat.feed.next_seq() - from, seat.feed.bytes_since(from));
+        seat.cost.note_pass(Pass { took, viewers, share, frames, bytes });
         fates.into_iter().for_each(|(key, fate)| self.meet(key, fate));
     }
 
@@ -378,7 +405,7 @@ impl Shard {
             });
             self.close_if_told(key);
         }
-        let empty = |seat: &Seat| seat.groups.iter().all(|group| group.viewers.is_empty());
+        let empty = |seat: &Seat| seat.viewers().next().is_none();
         let unused: Vec<usize> =
             self.seats.iter().filter(|(_, seat)| empty(seat)).map(|(key, _)| key).collect();
         for key in unused {
@@ -409,7 +436,7 @@ impl Shard {
     fn end_seat(&mut self, key: usize) {
         let Some(seat) = self.seats.get(key) else { return };
         error!(stream = %seat.feed.stream().name(), "a panic while writing to viewers: this stream's viewers are cut off");
-        let keys: Vec<usize> = seat.groups.iter().flat_map(|group| &group.viewers).copied().collect();
+        let keys: Vec<usize> = seat.viewers().collect();
         keys.into_iter().for_each(|key| self.remove(key));
     }
 
@@ -463,17 +490,9 @@ impl Shard {
         self.inbox.viewers.fetch_sub(1, Ordering::Relaxed);
         if let Some(seat) = self.seats.get_mut(viewer.seat) {
             seat.feed.stream().viewer_left();
-            let viewers = &mut seat.groups[group_of(viewer.profile)].viewers;
-            if let Some(at) = viewers.iter().position(|other| *other == key) {
-                viewers.swap_remove(at);
+            if let Some(lane) = seat.lanes.get_mut(viewer.lane) {
+                lane.leave(key);
             }
         }
-    }
-}
-
-fn group_of(profile: Profile) -> usize {
-    match profile {
-        Profile::Live => 0,
-        Profile::Rtc => 1,
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Viewer {
     pub(super) egress: Box<dyn Egress>,
     pub(super) profile: Profile,
     pub(super) seat: usize,
+    /// The number of its lane in that seat.
+    pub(super) lane: usize,
     pub(super) cursor: Option<Cursor>,
     pub(super) ticket: Ticket,
     /// The rest of a frame that the socket took in part, then whole answers. A frame that was begun is finished.
@@ -72,6 +74,7 @@ impl Viewer {
             egress,
             profile,
             seat,
+            lane: 0,
             cursor: None,
             ticket,
             owed: VecDeque::new(),
@@ -103,6 +106,12 @@ impl Viewer {
     /// Whether the server owes it bytes or frames that its socket did not take.
     pub(super) fn is_blocked(&self) -> bool {
         !self.writable
+    }
+
+    /// The first frame that it has not been sent, or nothing (`u64::MAX`) when it is up to date or wants none.
+    pub(super) fn behind_from(&self, feed: &Feed) -> u64 {
+        let next = self.cursor.as_ref().map_or(u64::MAX, Cursor::next);
+        if next < feed.next_seq() { next } else { u64::MAX }
     }
 
     /// Puts bytes behind whatever is owed already.

@@ -91,6 +91,7 @@ impl Sender {
             };
             match timeout_at(deadline, step).await {
                 Ok(Ok(None)) => {
+                    self.feed.keep_from(self.cursor.next());
                     self.feed.pull();
                 }
                 Ok(Ok(Some(0))) => {}
