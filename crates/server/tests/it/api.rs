@@ -17,24 +17,29 @@ use crate::harness::{Folder, Weir};
 pub struct Api {
     pub weir: Weir,
     pub data: Folder,
-    read: String,
-    write: String,
+    pub read: String,
+    pub write: String,
 }
 
 impl Api {
-    fn new() -> Api {
+    pub fn new() -> Api {
         Api::with(&[])
     }
 
     /// The same with a few keys of the configuration set.
     pub fn with(set: &[(&str, &str)]) -> Api {
+        Api::with_file("", set)
+    }
+
+    /// The same with a configuration file.
+    pub fn with_file(file: &str, set: &[(&str, &str)]) -> Api {
         let data = Folder::new("api");
         let key = |name, scope| {
             let made = keys::create(data.path(), name, scope, "2030-01-01T00:00:00Z".into()).expect("a key");
             made.expose().to_owned()
         };
         let (read, write) = (key("reader", Scope::Read), key("writer", Scope::Write));
-        Api { weir: Weir::start_in(data.path(), set), data, read, write }
+        Api { weir: Weir::start_file_in(data.path(), file, set), data, read, write }
     }
 
     /// The same after a restart.

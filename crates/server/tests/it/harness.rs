@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use weir::app::Server;
 use weir::clock::Clock;
-use weir::config::Layers;
+use weir::config::{Layers, Sources};
+use weir::reload::Reload;
 use weir::secrets::Secrets;
 
 /// What most tests want: open doors, ports of the system's choice, no demo, and a short grace.
@@ -65,9 +66,14 @@ impl Weir {
 
     /// A server on a data folder that stays, with the secrets in it.
     pub fn start_in(data: &Path, keys: &[(&str, &str)]) -> Weir {
+        Weir::start_file_in(data, "", keys)
+    }
+
+    /// The same with a configuration file.
+    pub fn start_file_in(data: &Path, file: &str, keys: &[(&str, &str)]) -> Weir {
         let secrets = Secrets::load(data).expect("readable secrets");
         let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
-        Weir::build(Some(data), "", keys, secrets)
+        Weir::build(Some(data), file, keys, secrets)
     }
 
     fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
@@ -103,8 +109,11 @@ impl Weir {
 
     /// Makes a reload read a file, with a few keys on top.
     pub fn reload_from(&self, file: &Path, keys: &[(&str, &str)]) {
-        let sources =
-            Sources { file: Some(file.to_owned()), env: keys.iter().map(variable).collect(), flags: Vec::new() };
+        let sources = Sources {
+            file: Some(file.to_owned()),
+            env: keys.iter().map(variable).collect(),
+            flags: Vec::new(),
+        };
         let layers = sources.layers();
         self.app().enable_reload(Reload::new(move || sources.clone(), layers, self.secrets.clone()));
     }
