@@ -16,6 +16,7 @@
 //!
 //! Lock order: the table's lock comes before the hub's.
 
+mod configured;
 mod dial;
 mod entry;
 mod failure;
@@ -149,37 +150,6 @@ impl Relays {
         Ok(relays)
     }
 
-    /// Puts the relays of another configuration into force. One whose section is as it was is not touched; one whose
-    /// section is gone ends. Where another section pulls the same stream, that pull goes on with it, and its viewers stay.
-    pub fn reload(&self, config: &Config) {
-        let mut table = self.lock();
-        let mut gone = std::mem::take(&mut table.rules);
-        for rule in config.relay.iter().map(Rule::new) {
-            let same = gone.iter().position(|known| **known == rule);
-            table.rules.push(same.map_or_else(|| Arc::new(rule), |at| gone.swap_remove(at)));
-        }
-        // A pull at any time goes before one on demand.
-        let is_static = |rule: &Arc<Rule>, name: &Name| rule.is_static_pull() && rule.patterns.matches(name);
-        let is_gone = |entry: &Arc<Entry>| {
-            let on_demand = entry.rule.is_some() && entry.mode == Mode::OnDemand;
-            let replaced = on_demand && table.rules.iter().any(|rule| is_static(rule, &entry.name));
-            replaced || gone.iter().any(|rule| entry.is_of(rule))
-        };
-        let ended: Vec<Arc<Entry>> = table.entries.values().filter(|entry| is_gone(entry)).cloned().collect();
-        for entry in &ended {
-            table.entries.remove(&entry.id);
-        }
-        self.begin_static_pulls(&mut table);
-        for entry in ended {
-            if entry.direction == Direction::Pull
-                && let Some(next) = self.pull_of(&mut table, &entry.name)
-            {
-                entry.hand_over(&next);
-            }
-            entry.stop.send_replace(true);
-        }
-    }
-
     /// Begins to pull a stream. Returns its number.
     pub fn start_pull(&self, name: &Name, address: &str, mode: Mode) -> Result<u64, StartError> {
         let target = Target::parse(address).map_err(StartError::Bad)?;
@@ -294,70 +264,6 @@ impl Relays {
         };
         let found = sessions.list(0, usize::MAX, publishes);
         found.last().map(|session| marks::marks(&session.about.agent)).unwrap_or_default()
-    }
-
-    /// Makes the pushes that rules want for the streams on air and that are not there yet.
-    fn push_what_is_on_air(&self, hub: &Hub) {
-        let is_push = |rule: &&Arc<Rule>| rule.direction == Direction::Push;
-        if !self.lock().rules.iter().any(|rule| is_push(&rule)) {
-            return;
-        }
-        let streams = hub.on_air();
-        let mut table = self.lock();
-        let rules: Vec<Arc<Rule>> = table.rules.iter().filter(is_push).cloned().collect();
-        for stream in streams.iter().filter(|stream| stream.phase() == Phase::OnAir) {
-            let name = stream.name();
-            let known: Vec<Arc<Rule>> = {
-                let pushes = table.entries.values().filter(|entry| entry.name == *name);
-                pushes.filter_map(|entry| entry.rule.clone()).collect()
-            };
-            for rule in rules.iter().filter(|rule| rule.patterns.matches(name)) {
-                if known.iter().any(|known| Arc::ptr_eq(known, rule)) {
-                    continue;
-                }
-                let Ok(target) = rule.target(name) else { continue };
-                let (direction, mode, guard) = (Direction::Push, Mode::Static, Guard::OPERATOR);
-                let rule = Some(rule.clone());
-                let plan = Plan { direction, mode, name: name.clone(), target, guard, rule };
-                if self.add_to(&mut table, plan).is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Makes the pulls that rules want at any time and that are not there yet.
-    fn begin_static_pulls(&self, table: &mut Table) {
-        let rules: Vec<Arc<Rule>> =
-            table.rules.iter().filter(|rule| rule.is_static_pull()).cloned().collect();
-        for rule in rules {
-            if table.entries.values().any(|entry| entry.is_of(&rule)) {
-                continue;
-            }
-            let name = Name::new(&format!("{}/{}", rule.patterns.app, rule.patterns.stream));
-            // That every rule makes an address is seen to before a configuration is in force.
-            let Ok(target) = rule.target(&name) else { continue };
-            let (direction, mode, guard) = (Direction::Pull, Mode::Static, Guard::OPERATOR);
-            let plan = Plan { direction, mode, name: name.clone(), target, guard, rule: Some(rule) };
-            // Of two rules for one stream the first is in force, like everywhere else.
-            if let Err(error) = self.add_new(table, plan) {
-                warn!(stream = %name, %error, "a [[relay]] is without effect");
-            }
-        }
-    }
-
-    /// The pull of a stream: the one that is there, or else one that the first on-demand rule for it makes.
-    fn pull_of(&self, table: &mut Table, name: &Name) -> Option<Arc<Entry>> {
-        let pulls = |entry: &&Arc<Entry>| entry.direction == Direction::Pull && entry.name == *name;
-        if let Some(entry) = table.entries.values().find(pulls) {
-            return Some(entry.clone());
-        }
-        let fits = |rule: &&Arc<Rule>| rule.is_on_demand_pull() && rule.patterns.matches(name);
-        let rule = table.rules.iter().find(fits)?.clone();
-        let target = rule.target(name).ok()?;
-        let (direction, mode, guard) = (Direction::Pull, Mode::OnDemand, Guard::OPERATOR);
-        let plan = Plan { direction, mode, name: name.clone(), target, guard, rule: Some(rule) };
-        self.add_to(table, plan).ok()
     }
 
     /// Ends an on-demand pull that nobody watches or waits for. Returns whether that is so.

@@ -203,6 +203,7 @@ impl Entry {
     pub(super) fn hand_over(&self, next: &Entry) {
         let ours = self.lock().ours.take();
         if ours.is_some() {
+            next.carry(self.carried());
             next.lock().ours = ours;
         }
     }

@@ -63,8 +63,8 @@ fn a_pull_that_the_api_starts_brings_pictures_and_ends_when_it_is_stopped() {
     assert!(relay["bytes"].as_u64().is_some_and(|bytes| bytes > 10_000), "{relay}");
 
     assert_eq!(api.write("DELETE", &format!("relays/{id}"), Value::Null).status, 204);
-    finish_without_faults(vec![viewer]);
     origin.wait_viewers(STREAM, 0);
+    finish_without_faults(vec![viewer]);
     assert_error(&api.write("DELETE", &format!("relays/{id}"), Value::Null), 404, "no_relay");
     assert_error(&api.ask("GET", "relays/one", &api.read, ""), 404, "no_relay");
 }
