@@ -6,6 +6,7 @@ use super::out::{cell, say, table};
 use super::remote::Flags;
 use crate::address::Path;
 use crate::lang::Lang;
+use crate::told::told;
 
 /// Most pages that are asked for: a bound on a server that never comes to an end.
 const PAGES_MAX: usize = 100;
@@ -103,7 +104,12 @@ fn start(args: &Start, lang: Lang) -> anyhow::Result<()> {
     };
     let mut body = json!({"direction": direction, "app": app, "stream": stream, "url": args.url});
     if args.on_demand {
-        // The server says that a push has no such thing.
+        if args.direction == Direction::Push {
+            return Err(told(
+                "--on-demand is for a pull: a push goes with its stream, watched or not",
+                "--on-demand 只用于拉流：推流随它的流开始和结束",
+            ));
+        }
         body["on_demand"] = true.into();
     }
     let made = args.remote.remote(lang)?.ask("POST", "relays", Some(&body))?;

@@ -213,16 +213,19 @@ fn a_reload_begins_and_ends_relays_and_does_not_touch_the_others() {
     assert!(relay_into(&weir, "live/new").is_some());
 }
 
-/// Viewers stay while a reload makes their stream come from elsewhere.
-fn change_origin(more: &str) {
+/// Viewers stay while a reload makes their stream come from elsewhere; what else a section says is `before` and `after`.
+fn change_origin(before: &str, after: &str) {
     let (first, second) = (Weir::with(&[]), Weir::with(&[]));
     let mut here = on_air(&first, STREAM);
     let mut there = on_air(&second, STREAM);
     let folder = Folder::new("relay-change");
     let file = folder.file("weir.toml");
-    let rule = |origin: &Weir| section("pull", "live", "room", &origin.rtmp_url(STREAM), more);
-    std::fs::write(&file, rule(&first)).expect("a file");
-    let weir = Weir::start(&rule(&first), &[("hub.grace_seconds", "20")]);
+    let (old, new) = (
+        section("pull", "live", "room", &first.rtmp_url(STREAM), before),
+        section("pull", "live", "room", &second.rtmp_url(STREAM), after),
+    );
+    std::fs::write(&file, &old).expect("a file");
+    let weir = Weir::start(&old, &[("hub.grace_seconds", "20")]);
     weir.reload_from(&file, &OPEN);
     let viewer = Follower::start(&weir.rtmp_url(STREAM), Watch::default());
     weir.wait_viewers(STREAM, 1);
@@ -230,7 +233,7 @@ fn change_origin(more: &str) {
     let clip = Clip::default();
     send_in_step(&mut here, viewers, &clip.shots(1_000, 2_000));
 
-    std::fs::write(&file, rule(&second)).expect("a file");
+    std::fs::write(&file, &new).expect("a file");
     weir.app().reload().expect("a good configuration");
     first.wait_viewers(STREAM, 0);
     second.wait_viewers(STREAM, 1);
@@ -246,12 +249,17 @@ fn change_origin(more: &str) {
 
 #[test]
 fn viewers_stay_when_a_reload_changes_where_a_static_pull_comes_from() {
-    change_origin("");
+    change_origin("", "");
 }
 
 #[test]
 fn viewers_stay_when_a_reload_changes_where_an_on_demand_pull_comes_from() {
-    change_origin("on_demand = true");
+    change_origin("on_demand = true", "on_demand = true");
+}
+
+#[test]
+fn viewers_stay_when_a_reload_puts_a_static_pull_in_the_place_of_an_on_demand_one() {
+    change_origin("on_demand = true", "");
 }
 
 #[test]
@@ -309,4 +317,6 @@ fn the_command_line_lists_starts_and_stops_relays() {
     assert_eq!(run(&["relay", "stop", &id]).2, "weir: there is no relay of this number\n");
     let (code, _, told) = run(&["relay", "start", "push", STREAM, "http://a/b/c.flv"]);
     assert!(code == Some(1) && told.contains("rtmp://"), "{told}");
+    let (code, _, told) = run(&["relay", "start", "push", STREAM, "rtmp://a/b/c", "--on-demand"]);
+    assert!(code == Some(1) && told.contains("is for a pull"), "{told}");
 }
