@@ -117,6 +117,11 @@ impl Authority {
         self.forbidden.resume(app, stream)
     }
 
+    /// The reason why a stream is forbidden now, which may be empty; none when it is not.
+    pub fn forbidden_because(&self, app: &str, stream: &str, unix_seconds: i64) -> Option<&str> {
+        self.forbidden.reason(app, stream, unix_seconds)
+    }
+
     /// The streams that are forbidden now, by name.
     pub fn forbidden(&self, unix_seconds: i64) -> Vec<Forbidden> {
         self.forbidden.listing(unix_seconds)

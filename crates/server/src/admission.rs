@@ -135,6 +135,14 @@ impl Admission {
         }
     }
 
+    /// The reason why a stream is forbidden at this moment, which may be empty; none when it is not. For whoever brings
+    /// a stream and is no client.
+    pub fn forbidden(&self, name: &Name) -> Option<String> {
+        let (app, stream) = name.as_str().rsplit_once('/').unwrap_or(("", name.as_str()));
+        let now = self.clock.unix_seconds();
+        self.look(|authority| authority.forbidden_because(app, stream, now).map(str::to_owned))
+    }
+
     /// Refuses everybody from now on, or no longer.
     pub fn set_closed(&self, closed: bool) {
         self.closed.store(closed, Ordering::Relaxed);

@@ -1,5 +1,5 @@
 //! The command line: `serve`, `init`, `url`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
-//! `forbid`, `resume`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
+//! `forbid`, `resume`, `relays`, `relay`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
 
@@ -15,6 +15,7 @@ mod order;
 mod out;
 mod probe;
 mod qr;
+mod relays;
 mod remote;
 mod serve;
 mod sources;
@@ -56,6 +57,10 @@ enum Command {
     Forbid(order::Forbid),
     /// Allow a forbidden stream again 解除禁播
     Resume(order::Resume),
+    /// Streams to and from other servers on the running server 与其他服务器之间的转发
+    Relays(relays::List),
+    /// Start or stop a relay of the running server 启动或停止一个转发
+    Relay(relays::Args),
     /// Look for what would spoil the show, and how to mend it 开播前体检
     Doctor(doctor::Args),
     /// Play an address for a few seconds and say what came 试播一个地址
@@ -77,6 +82,8 @@ pub fn main() -> ExitCode {
         Command::Kick(args) => order::kick(&args, lang),
         Command::Forbid(args) => order::forbid(&args, lang),
         Command::Resume(args) => order::resume(&args, lang),
+        Command::Relays(args) => relays::list(&args, lang),
+        Command::Relay(args) => relays::order(&args, lang),
         Command::Doctor(args) => doctor::run(&args, lang),
         Command::Probe(args) => probe::run(&args, lang),
         Command::Completions(args) => completions::run(&args, Cli::command()),

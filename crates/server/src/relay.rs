@@ -7,6 +7,7 @@
 //!
 //! - A *static* pull is there as long as the server, an *on-demand* one from the first viewer that waits until a while
 //!   after the last one has gone. A push is there while its stream is.
+//! - A reload of the configuration touches the relays whose sections changed, and no other.
 //! - A relay that fails is tried again after a pause that doubles, with jitter: see `supervisor`.
 //! - A pull publishes as an identity of its own. A push from outside under the same name is never cut off: the relay
 //!   waits until it and its grace are over.
@@ -15,6 +16,7 @@
 //!
 //! Lock order: the table's lock comes before the hub's.
 
+mod configured;
 mod dial;
 mod entry;
 mod failure;
@@ -25,10 +27,11 @@ mod push;
 mod rtmp;
 mod rules;
 mod source;
+mod state;
 mod supervisor;
 mod target;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,11 +42,12 @@ use hub::{End, Hub, Lag, Name, Phase};
 use tokio::sync::mpsc;
 use tracing::warn;
 
-pub use entry::{Direction, Mode, State, Status};
+pub use entry::{Direction, Mode, Status};
 pub use failure::Failure;
 pub(crate) use rules::{ANY, expand};
 pub use rules::{Patterns, Rule};
 pub(crate) use source::Source;
+pub use state::State;
 pub use supervisor::run;
 pub(crate) use target::is_public;
 pub use target::{BadTarget, Guard, Scheme, Target};
@@ -66,7 +70,6 @@ pub const LOOP: [&str; 2] = [
 /// All relays of this server.
 #[derive(Debug)]
 pub struct Relays {
-    rules: Vec<Rule>,
     token: Token,
     dialer: Dialer,
     lag: Lag,
@@ -80,6 +83,8 @@ pub struct Relays {
 
 #[derive(Debug, Default)]
 struct Table {
+    /// What the configuration asks for. A rule keeps its place in memory for as long as its section stays as it is.
+    rules: Vec<Arc<Rule>>,
     last_id: u64,
     entries: BTreeMap<u64, Arc<Entry>>,
     /// Whether the log has it that there was no room; once is enough.
@@ -97,6 +102,15 @@ pub enum StartError {
     Exists,
     /// There are as many relays as there may be.
     Full,
+}
+
+/// Why a relay was not stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopError {
+    /// There is none of this number.
+    Absent,
+    /// The configuration asks for it, and it would come back.
+    Configured,
 }
 
 /// The wish of a viewer that waits; while it is held, an on-demand pull goes on.
@@ -118,7 +132,6 @@ impl Relays {
         };
         let (orders, ordered) = mpsc::unbounded_channel();
         let relays = Relays {
-            rules: config.relay.iter().map(Rule::new).collect(),
             token: Token::new(random),
             dialer: Dialer::new(&keys.ca_file, patience)?,
             lag: Lag {
@@ -133,13 +146,7 @@ impl Relays {
             orders,
             ordered: Mutex::new(Some(ordered)),
         };
-        for rule in relays.rules.iter().filter(|rule| rule.is_static_pull()) {
-            let name = Name::new(&format!("{}/{}", rule.patterns.app, rule.patterns.stream));
-            let target = rule.target(&name).with_context(|| format!("[[relay]] of {name}"))?;
-            let (direction, mode, guard) = (Direction::Pull, Mode::Static, Guard::OPERATOR);
-            // Two rules for one stream: the first is in force, like everywhere else.
-            let _ = relays.add(Plan { direction, mode, name, target, guard, rule: None });
-        }
+        relays.reload(config);
         Ok(relays)
     }
 
@@ -162,12 +169,16 @@ impl Relays {
         self.add(Plan { direction, mode, name, target, guard, rule: None }).map(|entry| entry.id)
     }
 
-    /// Ends a relay. Returns whether it was there. One that a rule of the configuration made comes back when the rule
-    /// wants it again.
-    pub fn stop(&self, id: u64) -> bool {
-        let Some(entry) = self.lock().entries.remove(&id) else { return false };
+    /// Ends a relay that was started over an API.
+    pub fn stop(&self, id: u64) -> Result<(), StopError> {
+        let mut table = self.lock();
+        let entry = table.entries.get(&id).ok_or(StopError::Absent)?;
+        if entry.rule.is_some() {
+            return Err(StopError::Configured);
+        }
         entry.stop.send_replace(true);
-        true
+        table.entries.remove(&id);
+        Ok(())
     }
 
     /// All relays, by number.
@@ -196,13 +207,7 @@ impl Relays {
             if hub.find(name).as_ref().is_some_and(on_air) {
                 return None;
             }
-            let mut numbered = self.rules.iter().enumerate();
-            let (number, rule) =
-                numbered.find(|(_, rule)| rule.is_on_demand_pull() && rule.patterns.matches(name))?;
-            let target = rule.target(name).ok()?;
-            let (direction, mode, guard) = (Direction::Pull, Mode::OnDemand, Guard::OPERATOR);
-            let plan = Plan { direction, mode, name: name.clone(), target, guard, rule: Some(number) };
-            self.add_to(&mut table, plan).ok()?
+            self.pull_of(&mut table, name)?
         };
         if *entry.waiters.borrow() == 0 {
             entry.carry(marks::marks(agent));
@@ -261,33 +266,6 @@ impl Relays {
         found.last().map(|session| marks::marks(&session.about.agent)).unwrap_or_default()
     }
 
-    /// Makes the pushes that rules want for the streams on air and that are not there yet.
-    fn push_what_is_on_air(&self, hub: &Hub) {
-        if !self.rules.iter().any(|rule| rule.direction == Direction::Push) {
-            return;
-        }
-        let streams = hub.on_air();
-        let mut table = self.lock();
-        let pushes = table.entries.values().filter(|entry| entry.direction == Direction::Push);
-        let known: HashSet<(Option<usize>, Name)> =
-            pushes.map(|entry| (entry.rule, entry.name.clone())).collect();
-        for stream in streams.iter().filter(|stream| stream.phase() == Phase::OnAir) {
-            for (number, rule) in self.rules.iter().enumerate() {
-                let name = stream.name();
-                let wanted = rule.direction == Direction::Push && rule.patterns.matches(name);
-                if !wanted || known.contains(&(Some(number), name.clone())) {
-                    continue;
-                }
-                let Ok(target) = rule.target(name) else { continue };
-                let (direction, mode, guard) = (Direction::Push, Mode::Static, Guard::OPERATOR);
-                let plan = Plan { direction, mode, name: name.clone(), target, guard, rule: Some(number) };
-                if self.add_to(&mut table, plan).is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
     /// Ends an on-demand pull that nobody watches or waits for. Returns whether that is so.
     fn end_idle(&self, hub: &Hub, entry: &Entry) -> bool {
         // Under the table's lock nobody can begin to wait, so whoever comes next finds neither relay nor stream.
@@ -311,7 +289,10 @@ impl Relays {
     }
 
     fn add(&self, plan: Plan) -> Result<Arc<Entry>, StartError> {
-        let mut table = self.lock();
+        self.add_new(&mut self.lock(), plan)
+    }
+
+    fn add_new(&self, table: &mut Table, plan: Plan) -> Result<Arc<Entry>, StartError> {
         let same = |entry: &Arc<Entry>| {
             entry.direction == plan.direction
                 && entry.name == plan.name
@@ -320,7 +301,7 @@ impl Relays {
         if table.entries.values().any(same) {
             return Err(StartError::Exists);
         }
-        self.add_to(&mut table, plan)
+        self.add_to(table, plan)
     }
 
     fn add_to(&self, table: &mut Table, plan: Plan) -> Result<Arc<Entry>, StartError> {

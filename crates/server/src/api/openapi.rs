@@ -51,6 +51,14 @@ pub(super) fn faults(operation: &Operation) -> Vec<(u16, String)> {
     }
     faults.extend(operation.faults.iter().map(|(status, about)| (*status, (*about).to_owned())));
     faults.sort_by_key(|(status, _)| *status);
+    // A status has one place in the document.
+    faults.dedup_by(|(status, more), (before, about)| {
+        let same = status == before;
+        if same {
+            *about = format!("{about}; {more}");
+        }
+        same
+    });
     faults
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
-use super::{addresses, clients, docs, forbid, live, openapi, service, streams};
+use super::{addresses, clients, docs, forbid, live, openapi, relays, service, streams};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -100,6 +100,7 @@ const LIMIT: Parameter = Parameter {
 
 const NOT_ON_AIR: (u16, &str) = (404, "`not_on_air`: nobody publishes this stream");
 const NO_CLIENT: (u16, &str) = (404, "`no_client`: no client of this number is connected");
+const NO_RELAY: (u16, &str) = (404, "`no_relay`: there is no relay of this number");
 const NOT_KEPT: (u16, &str) =
     (500, "`not_kept`: it is in force until the server ends, but its file cannot be written");
 
@@ -295,6 +296,75 @@ pub(super) const OPERATIONS: &[Operation] = &[
         done: Done::Nothing(202),
         faults: &[NO_CLIENT],
         handle: clients::kick,
+    },
+    Operation {
+        method: Method::Get,
+        path: "relays",
+        id: "listRelays",
+        access: READ,
+        about: "Relays to and from other servers, by number; those of the configuration too",
+        about_zh: "与其他服务器之间的转发，按编号排序，含配置文件里写的",
+        query: &[
+            LIMIT,
+            Parameter {
+                name: "after",
+                value: Value::Number(0, u64::MAX),
+                about: "begin behind this number: the `next` of the page before",
+            },
+        ],
+        body: None,
+        done: Done::Json(200, relays::RelayList::schema),
+        faults: &[],
+        handle: relays::list,
+    },
+    Operation {
+        method: Method::Post,
+        path: "relays",
+        id: "startRelay",
+        access: WRITE,
+        about: "Pull a stream from another server, or push one to it whenever it is on air; until it is stopped or the server ends",
+        about_zh: "从其他服务器拉一路流，或在其开播时推过去；直到停止它或服务器退出",
+        query: &[],
+        body: Some(Body { optional: false, schema: relays::wish_schema }),
+        done: Done::Json(201, relays::Relay::schema),
+        faults: &[
+            (
+                403,
+                "`private_address`: the address is not one of the public Internet; `forbidden`: the stream is forbidden",
+            ),
+            (409, "`exists`: this stream is pulled already, or pushed to this address"),
+            (
+                503,
+                "`draining`: the server is about to stop; `too_many_relays`: there are as many as there may be",
+            ),
+        ],
+        handle: relays::start,
+    },
+    Operation {
+        method: Method::Get,
+        path: "relays/{id}",
+        id: "getRelay",
+        access: READ,
+        about: "One relay",
+        about_zh: "一个转发",
+        query: &[],
+        body: None,
+        done: Done::Json(200, relays::Relay::schema),
+        faults: &[NO_RELAY],
+        handle: relays::one,
+    },
+    Operation {
+        method: Method::Delete,
+        path: "relays/{id}",
+        id: "stopRelay",
+        access: WRITE,
+        about: "Stop a relay that was started here; the stream that it pulled is over",
+        about_zh: "停止一个通过 API 启动的转发；它拉来的流随之结束",
+        query: &[],
+        body: None,
+        done: Done::Nothing(204),
+        faults: &[NO_RELAY, (409, "`configured`: the configuration asks for it")],
+        handle: relays::stop,
     },
     Operation {
         method: Method::Post,

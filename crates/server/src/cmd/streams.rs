@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::out::say;
+use super::out::{cell, say, table};
 use super::remote::{Flags, escape};
 use crate::lang::Lang;
 
@@ -38,33 +38,23 @@ pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
     let head = ["STREAM", "PHASE", "VIEWERS", "KBIT/S", "FPS", "VIDEO", "AUDIO", "SINCE"];
     let rows: Vec<[String; 8]> =
         std::iter::once(head.map(str::to_owned)).chain(streams.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 8] = std::array::from_fn(width);
-    rows.iter().try_for_each(|row| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        say(cells.collect::<Vec<_>>().join("  ").trim_end())
-    })
+    table(&rows)
 }
 
 fn row(stream: &Value) -> [String; 8] {
-    let text = |value: &Value| match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
-        other => other.to_string(),
-    };
     let (video, audio) = (&stream["video"], &stream["audio"]);
     let size = match (video["width"].as_u64(), video["height"].as_u64()) {
         (Some(width), Some(height)) => format!(" {width}x{height}"),
         _ => String::new(),
     };
     [
-        format!("{}/{}", text(&stream["app"]), text(&stream["stream"])),
-        text(&stream["phase"]),
-        text(&stream["viewers"]),
-        text(&stream["bitrate_kbps"]),
-        text(&stream["fps"]),
-        format!("{}{size}", text(&video["codec"])),
-        text(&audio["codec"]),
-        text(&stream["started_at"]),
+        format!("{}/{}", cell(&stream["app"]), cell(&stream["stream"])),
+        cell(&stream["phase"]),
+        cell(&stream["viewers"]),
+        cell(&stream["bitrate_kbps"]),
+        cell(&stream["fps"]),
+        format!("{}{size}", cell(&video["codec"])),
+        cell(&audio["codec"]),
+        cell(&stream["started_at"]),
     ]
 }

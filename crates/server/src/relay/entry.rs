@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Failure;
+use super::rules::Rule;
+use super::state::State;
 use super::target::{Guard, Target};
 
 /// Which way the stream goes.
@@ -29,17 +31,6 @@ pub enum Mode {
     OnDemand,
 }
 
-/// What a relay does at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It connects, or asks.
-    Connecting,
-    /// Media flows.
-    Running,
-    /// It waits: for the next attempt, for viewers, for its stream, or for somebody else's push to end.
-    Waiting,
-}
-
 /// A relay in figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -53,12 +44,20 @@ pub struct Status {
     pub stream: Name,
     /// The other server, without anything that may be a key.
     pub target: String,
+    /// Whether the configuration asks for it.
+    pub configured: bool,
     /// What it does.
     pub state: State,
+    /// Since when.
+    pub since: Instant,
     /// Attempts to connect so far.
     pub attempts: u64,
     /// Why the newest attempt that failed did.
     pub last_error: Option<String>,
+    /// The same in Chinese.
+    pub last_error_zh: Option<String>,
+    /// When that was.
+    pub last_error_at: Option<Instant>,
     /// Bytes received or sent so far.
     pub bytes: u64,
 }
@@ -76,8 +75,8 @@ pub(super) struct Entry {
     pub(super) guard: Guard,
     /// As whom a pull publishes: nobody else, so that no push from outside takes its stream over or is taken over.
     pub(super) identity: String,
-    /// The rule of the configuration that it came from, when it goes with its stream or its viewers.
-    pub(super) rule: Option<usize>,
+    /// The rule of the configuration that it came from.
+    pub(super) rule: Option<Arc<Rule>>,
     pub(super) bytes: AtomicU64,
     /// This very server was asked for, or offered, the stream under this relay's mark.
     pub(super) looped: AtomicBool,
@@ -94,24 +93,36 @@ pub(super) struct Plan {
     pub(super) name: Name,
     pub(super) target: Target,
     pub(super) guard: Guard,
-    pub(super) rule: Option<usize>,
+    pub(super) rule: Option<Arc<Rule>>,
 }
 
 #[derive(Debug)]
 struct Progress {
     state: State,
+    since: Instant,
     attempts: u64,
-    last_error: Option<String>,
-    running_since: Option<Instant>,
+    last_error: Option<LastError>,
     /// The push of ours that was the newest: its stream, and how many takeovers that had had.
     ours: Option<(Weak<Stream>, u64)>,
     /// Marks of other relays that this one goes on for.
     carried: Vec<String>,
 }
 
+#[derive(Debug, Clone)]
+struct LastError {
+    message: String,
+    message_zh: String,
+    at: Instant,
+}
+
 impl Entry {
     pub(super) fn new(id: u64, mark: String, plan: Plan) -> Entry {
         let Plan { direction, mode, name, target, guard, rule } = plan;
+        let state = match (direction, mode) {
+            (Direction::Push, _) => State::NoStream,
+            (Direction::Pull, Mode::Static) => State::Connecting,
+            (Direction::Pull, Mode::OnDemand) => State::NoViewers,
+        };
         Entry {
             id,
             mark,
@@ -127,10 +138,10 @@ impl Entry {
             stop: watch::Sender::new(false),
             waiters: watch::Sender::new(0),
             progress: Mutex::new(Progress {
-                state: State::Waiting,
+                state,
+                since: Instant::now(),
                 attempts: 0,
                 last_error: None,
-                running_since: None,
                 ours: None,
                 carried: Vec::new(),
             }),
@@ -139,37 +150,62 @@ impl Entry {
 
     pub(super) fn status(&self) -> Status {
         let progress = self.lock();
+        let failed = progress.last_error.as_ref();
         Status {
             id: self.id,
             direction: self.direction,
             mode: self.mode,
             stream: self.name.clone(),
             target: self.target.to_string(),
+            configured: self.rule.is_some(),
             state: progress.state,
+            since: progress.since,
             attempts: progress.attempts,
-            last_error: progress.last_error.clone(),
+            last_error: failed.map(|error| error.message.clone()),
+            last_error_zh: failed.map(|error| error.message_zh.clone()),
+            last_error_at: failed.map(|error| error.at),
             bytes: self.bytes.load(std::sync::atomic::Ordering::Relaxed),
         }
     }
 
+    /// Whether it came from this very rule.
+    pub(super) fn is_of(&self, rule: &Arc<Rule>) -> bool {
+        self.rule.as_ref().is_some_and(|own| Arc::ptr_eq(own, rule))
+    }
+
     pub(super) fn set(&self, state: State) {
         let mut progress = self.lock();
-        progress.state = state;
-        progress.running_since = (state == State::Running).then(Instant::now);
+        if progress.state != state {
+            progress.state = state;
+            progress.since = Instant::now();
+        }
     }
 
     pub(super) fn begins(&self) {
-        let mut progress = self.lock();
-        progress.state = State::Connecting;
-        progress.attempts += 1;
+        self.set(State::Connecting);
+        self.lock().attempts += 1;
     }
 
     /// The attempt is over. Returns for how long media flowed.
     pub(super) fn failed(&self, failure: &Failure) -> Duration {
+        let now = Instant::now();
         let mut progress = self.lock();
-        progress.state = State::Waiting;
-        progress.last_error = Some(failure.to_string());
-        progress.running_since.take().map_or(Duration::ZERO, |since| since.elapsed())
+        let ran = if progress.state == State::Running { now - progress.since } else { Duration::ZERO };
+        progress.state = if matches!(failure, Failure::Loop) { State::Looped } else { State::Retrying };
+        progress.since = now;
+        let (message, message_zh) = (failure.to_string(), failure.message_zh());
+        progress.last_error = Some(LastError { message, message_zh, at: now });
+        ran
+    }
+
+    /// Leaves the stream that it publishes to another pull of the same name: that one goes on with it, viewers and
+    /// all, and this one does not end it.
+    pub(super) fn hand_over(&self, next: &Entry) {
+        let ours = self.lock().ours.take();
+        if ours.is_some() {
+            next.carry(self.carried());
+            next.lock().ours = ours;
+        }
     }
 
     /// It has just begun to publish this stream.

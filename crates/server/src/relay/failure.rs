@@ -46,6 +46,8 @@ pub enum Failure {
     Garbage,
     /// Somebody on this server publishes the stream, or there is no room for it.
     Occupied(Occupied),
+    /// The stream is forbidden on this server.
+    Forbidden,
     /// The stream was taken away from the relay.
     Revoked(End),
     /// The other server takes less than the stream has, for too long.
@@ -67,6 +69,37 @@ impl Failure {
         let words = if stem.is_empty() { words } else { words.replace(stem, "...") };
         let clean = words.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
         Failure::Told(clean.take(TOLD_MAX).collect())
+    }
+
+    /// The reason in Chinese. What the system or the other server says stays in its own words.
+    pub fn message_zh(&self) -> String {
+        match self {
+            Failure::Unresolved(error) => format!("找不到主机：{error}"),
+            Failure::Guarded(ip) => format!("{ip} 不是公网地址（relays.allow_private = false）"),
+            Failure::Unreachable(error) => format!("无法连接：{error}"),
+            Failure::Tls(error) => format!("TLS 失败：{error}"),
+            Failure::TimedOut(step) => format!("对方服务器太慢：{step}"),
+            Failure::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "对方服务器关闭了连接".to_owned()
+            }
+            Failure::Lost(error) => format!("连接中断：{error}"),
+            Failure::Rtmp(error) => format!("对方服务器违反协议：{error}"),
+            Failure::Told(words) => format!("对方服务器称：{words}"),
+            Failure::Status { status, .. } => format!("对方服务器返回 HTTP 状态码 {status}"),
+            Failure::Redirected => "对方服务器重定向到别的主机，或次数过多".to_owned(),
+            Failure::Http(what) => format!("对方服务器的回应不是 HTTP：{what}"),
+            Failure::Flv(bad) => format!("对方服务器的数据不是 FLV：{bad}"),
+            Failure::Garbage => "对方服务器发来的数据无法识别".to_owned(),
+            Failure::Occupied(Occupied::Other) => "该流正由他人推送到本机".to_owned(),
+            Failure::Occupied(Occupied::Full) => "本机的流数量已达上限（limits.max_streams）".to_owned(),
+            Failure::Forbidden => "该流在本机已被禁播".to_owned(),
+            Failure::Revoked(End::Dropped(reason)) => format!("该流被断开：{reason}"),
+            Failure::Revoked(_) => "该流被收回".to_owned(),
+            Failure::TooSlow => "对方服务器的接收速度跟不上".to_owned(),
+            Failure::Loop => "地址指回了本机的同一路流".to_owned(),
+            Failure::TooFar => "该流经过的服务器过多".to_owned(),
+            Failure::NoRandom => "系统没有提供随机数".to_owned(),
+        }
     }
 }
 
@@ -93,6 +126,7 @@ impl fmt::Display for Failure {
             Failure::Occupied(Occupied::Full) => {
                 f.write_str("this server has as many streams as it may (limits.max_streams)")
             }
+            Failure::Forbidden => f.write_str("the stream is forbidden on this server"),
             Failure::Revoked(End::Dropped(reason)) => write!(f, "the stream was dropped: {reason}"),
             Failure::Revoked(_) => f.write_str("the stream was taken away"),
             Failure::TooSlow => f.write_str("the other server takes less than the stream has"),

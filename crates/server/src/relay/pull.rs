@@ -7,8 +7,9 @@ use hub::{Identity, Phase, PushError};
 use tracing::info;
 
 use super::Failure;
-use super::entry::{Entry, State};
+use super::entry::Entry;
 use super::source::Source;
+use super::state::State;
 use crate::app::App;
 
 /// Messages that cannot be frames, after which the other server is left. Real ones send none.
@@ -51,6 +52,10 @@ async fn carry(app: &Arc<App>, entry: &Entry) -> Result<std::convert::Infallible
     let idle = app.relays.patience().idle;
     // Not before there is something to show: a name that is taken and silent would hold its viewers in the dark.
     let mut first = Some(source.next_within(idle).await?);
+    // Asked like a publisher from outside, at the moment of publishing: connecting took its time.
+    if app.admission.forbidden(&entry.name).is_some() {
+        return Err(Failure::Forbidden);
+    }
     let now_ms = app.clock.now_ms();
     let identity = Identity(entry.identity.clone());
     let mut publisher = app.hub.publish(&entry.name, identity, now_ms).map_err(Failure::Occupied)?;

@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::Failure;
-use super::entry::{Entry, State};
+use super::entry::Entry;
 use super::rtmp::{Client, Intent};
+use super::state::State;
 use crate::app::App;
 
 /// Bytes that are taken from the ring before the socket has taken the last ones; one frame more at most.

@@ -17,7 +17,7 @@ pub struct Patterns {
 }
 
 /// One `[[relay]]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Which way.
     pub direction: Direction,

@@ -1,4 +1,8 @@
 //! The tasks of the relays: started, tried again after a pause, ended when nobody wants them.
+//!
+//! A drain is for those who are there. So while the server drains, a pull that somebody watches goes on, over lost
+//! connections too; any other pull ends at once or pauses, and comes back when the drain is taken back. A push goes with
+//! its stream, and says goodbye to its target when that ends. No relay keeps the server from ending: only clients do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 use tracing::{info, warn};
 
-use super::entry::{Direction, Entry, Mode, State};
+use super::entry::{Direction, Entry, Mode};
+use super::state::State;
 use super::{Failure, Relays, pull, push};
 use crate::app::App;
 
@@ -97,31 +102,33 @@ async fn serve(app: Arc<App>, entry: Arc<Entry>) {
 
 async fn live(app: &Arc<App>, entry: &Arc<Entry>) {
     match (entry.direction, entry.mode) {
-        (Direction::Pull, Mode::Static) => {
-            keep_pulling(app, entry).await;
-            stay_for_the_list().await;
-        }
+        (Direction::Pull, Mode::Static) => loop {
+            tokio::select! {
+                () = keep_pulling(app, entry) => stay_for_the_list().await,
+                () = drained(app, entry) => {}
+            }
+        },
         (Direction::Pull, Mode::OnDemand) => loop {
-            let mut waiters = entry.waiters.subscribe();
-            if waiters.wait_for(|count| *count > 0).await.is_err() {
-                return;
+            tokio::select! {
+                () = wanted(app, entry) => {}
+                // One that took over from another may find that its viewers have left.
+                () = idle(app, entry), if entry.rule.is_some() => return,
             }
             let looped = tokio::select! {
                 () = keep_pulling(app, entry) => true,
                 () = idle(app, entry) => false,
             };
-            entry.set(State::Waiting);
             if entry.rule.is_some() {
                 return;
             }
             if looped {
                 stay_for_the_list().await;
             }
+            entry.set(State::NoViewers);
         },
         (Direction::Push, _) => loop {
             let stream = on_air(app, entry).await;
             keep_pushing(app, entry, &stream).await;
-            entry.set(State::Waiting);
             if entry.rule.is_some() {
                 // One that leads back here is not made anew while the stream is there.
                 let _ = stream.watch_phase().wait_for(|phase| *phase == Phase::Ended).await;
@@ -130,6 +137,7 @@ async fn live(app: &Arc<App>, entry: &Arc<Entry>) {
             if entry.looped.load(Ordering::SeqCst) {
                 stay_for_the_list().await;
             }
+            entry.set(State::NoStream);
         },
     }
 }
@@ -139,18 +147,57 @@ async fn stay_for_the_list() {
     std::future::pending().await
 }
 
-/// Returns when nobody has watched or waited for so long as the configuration says.
+/// Returns when somebody wants an on-demand pull: waits for it, or watches what an earlier pull left to this one.
+async fn wanted(app: &App, entry: &Entry) {
+    if app.hub.find(&entry.name).is_some_and(|stream| entry.is_ours(&stream)) {
+        return;
+    }
+    // The sender is in the entry, so the channel is open.
+    let _ = entry.waiters.subscribe().wait_for(|count| *count > 0).await;
+}
+
+/// Whether anybody watches what a pull brings, or waits for it.
+fn is_watched(app: &App, entry: &Entry) -> bool {
+    let viewers = app.hub.find(&entry.name).map_or(0, |stream| stream.viewers());
+    viewers > 0 || *entry.waiters.borrow() > 0
+}
+
+/// Returns when nobody has watched or waited for so long as the configuration says; in a drain at once.
 async fn idle(app: &App, entry: &Entry) {
     let mut since = Instant::now();
     loop {
         sleep(LOOK).await;
-        let viewers = app.hub.find(&entry.name).map_or(0, |stream| stream.viewers());
-        if viewers > 0 || *entry.waiters.borrow() > 0 {
+        if is_watched(app, entry) {
             since = Instant::now();
-        } else if since.elapsed() >= app.relays.linger && app.relays.end_idle(&app.hub, entry) {
+            continue;
+        }
+        let over = since.elapsed() >= app.relays.linger || app.drain.is_on();
+        if over && app.relays.end_idle(&app.hub, entry) {
             return info!(relay = entry.id, stream = %entry.name, "nobody watches: the pull ends");
         }
     }
+}
+
+/// Returns when the server drains and nobody watches what a static pull brings. The stream is over then.
+async fn drained(app: &App, entry: &Entry) {
+    loop {
+        sleep(LOOK).await;
+        if !app.drain.is_on() || is_watched(app, entry) {
+            continue;
+        }
+        if app.hub.find(&entry.name).is_some_and(|stream| entry.is_ours(&stream)) {
+            app.hub.drop_stream(&entry.name, hub::End::Finished);
+            return info!(relay = entry.id, stream = %entry.name, "draining, and nobody watches: the pull pauses");
+        }
+    }
+}
+
+/// What keeps a pull from connecting: its stream is forbidden, or the server drains and nobody watches.
+fn hindrance(app: &App, entry: &Entry) -> Option<State> {
+    if app.admission.forbidden(&entry.name).is_some() {
+        return Some(State::Forbidden);
+    }
+    (app.drain.is_on() && !is_watched(app, entry)).then_some(State::Draining)
 }
 
 /// The stream once it is on air.
@@ -169,10 +216,14 @@ async fn keep_pulling(app: &Arc<App>, entry: &Entry) {
     let mut attempts = Attempts::default();
     loop {
         pull::wait_for_turn(app, entry, || {
-            entry.set(State::Waiting);
+            entry.set(State::Occupied);
             info!(relay = entry.id, stream = %entry.name, "somebody else publishes this stream: the pull waits");
         })
         .await;
+        while let Some(hindrance) = hindrance(app, entry) {
+            entry.set(hindrance);
+            sleep(LOOK).await;
+        }
         entry.begins();
         let failure = pull::attempt(app, entry).await;
         if attempts.pause(entry, failure).await {

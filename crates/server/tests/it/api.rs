@@ -14,22 +14,32 @@ use weir::operator::keys::{self, Scope};
 use crate::harness::{Folder, Weir};
 
 /// A server with a data folder and a key of each scope.
-struct Api {
-    weir: Weir,
-    data: Folder,
-    read: String,
-    write: String,
+pub struct Api {
+    pub weir: Weir,
+    pub data: Folder,
+    pub read: String,
+    pub write: String,
 }
 
 impl Api {
-    fn new() -> Api {
+    pub fn new() -> Api {
+        Api::with(&[])
+    }
+
+    /// The same with a few keys of the configuration set.
+    pub fn with(set: &[(&str, &str)]) -> Api {
+        Api::with_file("", set)
+    }
+
+    /// The same with a configuration file.
+    pub fn with_file(file: &str, set: &[(&str, &str)]) -> Api {
         let data = Folder::new("api");
         let key = |name, scope| {
             let made = keys::create(data.path(), name, scope, "2030-01-01T00:00:00Z".into()).expect("a key");
             made.expose().to_owned()
         };
         let (read, write) = (key("reader", Scope::Read), key("writer", Scope::Write));
-        Api { weir: Weir::start_in(data.path(), &[]), data, read, write }
+        Api { weir: Weir::start_file_in(data.path(), file, set), data, read, write }
     }
 
     /// The same after a restart.
@@ -39,7 +49,7 @@ impl Api {
         Api { weir: Weir::start_in(data.path(), &[]), data, read, write }
     }
 
-    fn ask(&self, method: &str, path: &str, key: &str, body: &str) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, key: &str, body: &str) -> Answer {
         let body = match body {
             "" => String::new(),
             body => format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
@@ -55,18 +65,19 @@ impl Api {
     }
 
     /// The JSON of a GET, which must be as the OpenAPI document says.
-    fn get(&self, path: &str) -> Value {
+    pub fn get(&self, path: &str) -> Value {
         let answer = self.ask("GET", path, &self.read, "");
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         json(&answer)
     }
 
-    fn write(&self, method: &str, path: &str, body: Value) -> Answer {
+    /// What a key that may change things is answered.
+    pub fn write(&self, method: &str, path: &str, body: Value) -> Answer {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.ask(method, path, &self.write, &body)
     }
 
-    fn document(&self) -> Value {
+    pub fn document(&self) -> Value {
         json(&http::get(self.weir.http, "/api/v1/openapi.json", "").expect("an answer"))
     }
 
@@ -79,12 +90,12 @@ impl Api {
     }
 }
 
-fn json(answer: &Answer) -> Value {
+pub fn json(answer: &Answer) -> Value {
     assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.text());
     serde_json::from_slice(&answer.body).expect("JSON")
 }
 
-fn assert_error(answer: &Answer, status: u16, code: &str) {
+pub fn assert_error(answer: &Answer, status: u16, code: &str) {
     let error = &json(answer)["error"];
     assert_eq!((answer.status, error["code"].as_str()), (status, Some(code)), "{}", answer.text());
     assert!(error["message"].as_str().is_some_and(|text| text.len() > 10), "{}", answer.text());
@@ -92,7 +103,7 @@ fn assert_error(answer: &Answer, status: u16, code: &str) {
 }
 
 /// Whether a value is as a schema of the document says, every field of it: none more, none less.
-fn conforms(document: &Value, schema: &Value, value: &Value, at: &str) {
+pub fn conforms(document: &Value, schema: &Value, value: &Value, at: &str) {
     if let Some(to) = schema["$ref"].as_str() {
         let found = document.pointer(to.trim_start_matches('#')).unwrap_or_else(|| panic!("{to}"));
         return conforms(document, found, value, at);
@@ -139,7 +150,7 @@ fn document_map(_document: &Value, at: &str, name: &str, _schema: &Value) -> Val
 }
 
 /// What the document says about an answer.
-fn said<'a>(document: &'a Value, path: &str, method: &str, status: u16) -> &'a Value {
+pub fn said<'a>(document: &'a Value, path: &str, method: &str, status: u16) -> &'a Value {
     &document["paths"][path][method]["responses"][status.to_string()]["content"]["application/json"]["schema"]
 }
 
@@ -523,7 +534,7 @@ fn the_page_of_the_api_is_served_with_a_policy_that_lets_nothing_in() {
 }
 
 /// What a command line came to: exit code, what was printed, what was told.
-fn command(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
+pub fn command(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_weir"));
     let output = command.args(args).env_clear().envs(env.iter().copied()).output().expect("weir starts");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

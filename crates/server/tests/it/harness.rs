@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use weir::app::Server;
 use weir::clock::Clock;
-use weir::config::Layers;
+use weir::config::{Layers, Sources};
+use weir::reload::Reload;
 use weir::secrets::Secrets;
 
 /// What most tests want: open doors, ports of the system's choice, no demo, and a short grace.
@@ -65,18 +66,20 @@ impl Weir {
 
     /// A server on a data folder that stays, with the secrets in it.
     pub fn start_in(data: &Path, keys: &[(&str, &str)]) -> Weir {
+        Weir::start_file_in(data, "", keys)
+    }
+
+    /// The same with a configuration file.
+    pub fn start_file_in(data: &Path, file: &str, keys: &[(&str, &str)]) -> Weir {
         let secrets = Secrets::load(data).expect("readable secrets");
         let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
-        Weir::build(Some(data), "", keys, secrets)
+        Weir::build(Some(data), file, keys, secrets)
     }
 
     fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
         let mut layers = Layers::defaults();
         layers.add_file(Path::new("weir.toml"), file);
-        let env = |(key, value): &(&str, &str)| {
-            (format!("WEIR__{}", key.replace('.', "__").to_uppercase()), (*value).to_owned())
-        };
-        layers.add_env(&BASE.iter().chain(keys).map(env).collect::<Vec<_>>());
+        layers.add_env(&BASE.iter().chain(keys).map(variable).collect::<Vec<_>>());
         let config = layers.config().expect("a good configuration");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -102,6 +105,17 @@ impl Weir {
     /// What it is made of.
     pub fn app(&self) -> &weir::app::App {
         &self.server.as_ref().expect("running").app
+    }
+
+    /// Makes a reload read a file, with a few keys on top.
+    pub fn reload_from(&self, file: &Path, keys: &[(&str, &str)]) {
+        let sources = Sources {
+            file: Some(file.to_owned()),
+            env: keys.iter().map(variable).collect(),
+            flags: Vec::new(),
+        };
+        let layers = sources.layers();
+        self.app().enable_reload(Reload::new(move || sources.clone(), layers, self.secrets.clone()));
     }
 
     /// The RTMP address of a stream, as `live/room1`.
@@ -163,6 +177,11 @@ impl Drop for Weir {
     fn drop(&mut self) {
         self.shut_down();
     }
+}
+
+/// The variable of the environment that sets a key.
+fn variable((key, value): &(&str, &str)) -> (String, String) {
+    (format!("WEIR__{}", key.replace('.', "__").to_uppercase()), (*value).to_owned())
 }
 
 /// Looks again and again until `holds`; fails the test when it does not in time.

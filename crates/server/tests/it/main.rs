@@ -20,6 +20,7 @@ mod peers;
 mod phone;
 mod raw;
 mod relay;
+mod relay_orders;
 mod show;
 mod slow;
 mod takeover;

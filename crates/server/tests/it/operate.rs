@@ -8,10 +8,8 @@ use testkit::clip::Clip;
 use testkit::http;
 use testkit::publisher::Publisher;
 use testkit::viewer::Viewer;
-use weir::config::{Layers, Sources};
 use weir::drain::{self, Outcome};
 use weir::operator::keys::{self, Scope};
-use weir::reload::Reload;
 
 use crate::harness::{Folder, Weir};
 
@@ -53,22 +51,13 @@ impl Audience {
     }
 }
 
-fn reloadable(weir: &Weir, file: &std::path::Path, keys: &[(&str, &str)]) {
-    let env = keys.iter().map(|(key, value)| {
-        (format!("WEIR__{}", key.replace('.', "__").to_uppercase()), (*value).to_owned())
-    });
-    let sources = Sources { file: Some(file.to_owned()), env: env.collect(), flags: Vec::new() };
-    let layers: Layers = sources.layers();
-    weir.app().enable_reload(Reload::new(move || sources.clone(), layers, weir.secrets.clone()));
-}
-
 #[test]
 fn a_reload_changes_the_rules_for_those_who_come_and_touches_nobody_who_is_there() {
     let folder = Folder::new("reload");
     let file = folder.file("weir.toml");
     std::fs::write(&file, "[push]\nscheme = \"open\"\n").unwrap();
     let weir = Weir::with(&[]);
-    reloadable(&weir, &file, &[]);
+    weir.reload_from(&file, &[]);
     let mut publisher = Publisher::connect(&weir.rtmp_url("live/room1")).unwrap();
     publisher.send_headers(31).unwrap();
     let clip = Clip::default();
@@ -108,7 +97,7 @@ fn what_was_forbidden_while_the_server_ran_stays_forbidden_and_what_the_file_for
     };
     std::fs::write(&file, forbid("one")).unwrap();
     let weir = Weir::start(&forbid("one"), &[]);
-    reloadable(&weir, &file, &[]);
+    weir.reload_from(&file, &[]);
     let until = weir.clock.unix_seconds() + 1_000;
     weir.app().admission.change(|authority| authority.forbid("live", "two", until, "by hand").expect("room"));
     let refused = |stream: &str| Publisher::connect(&weir.rtmp_url(&format!("live/{stream}"))).is_err();
@@ -187,7 +176,7 @@ fn the_api_drains_takes_back_and_reads_the_configuration_again() {
 
     let file = data.file("weir.toml");
     std::fs::write(&file, "").unwrap();
-    reloadable(&weir, &file, &[("push.scheme", "open")]);
+    weir.reload_from(&file, &[("push.scheme", "open")]);
     std::fs::write(&file, "[play]\nscheme = \"aliyun\"\n").unwrap();
     assert_eq!(
         ask("POST", "reload", &write, ""),

@@ -18,7 +18,8 @@ use crate::ffmpeg::{self, Running, Version};
 use crate::harness::{Folder, PATIENCE, Weir, wait_for};
 use crate::show::{finish_without_faults, one_on_each_wire, send_in_step, wait_for_picture};
 
-const STREAM: &str = "live/room";
+/// The stream of these tests.
+pub const STREAM: &str = "live/room";
 
 /// Less than a viewer may be behind.
 const SHOW_MS: u32 = 2_000;
@@ -26,17 +27,20 @@ const SHOW_MS: u32 = 2_000;
 /// Where the end of a stream is waited for.
 const SHORT: [(&str, &str); 1] = [("hub.grace_seconds", "1")];
 
-fn name() -> Name {
+/// [`STREAM`] as the hub calls it.
+pub fn name() -> Name {
     Name::new(STREAM)
 }
 
-fn publish(weir: &Weir) -> Publisher {
+/// A publisher of [`STREAM`] that has sent its headers.
+pub fn publish(weir: &Weir) -> Publisher {
     let mut publisher = Publisher::connect(&weir.rtmp_url(STREAM)).expect("a publisher");
     publisher.send_headers(30).expect("headers");
     publisher
 }
 
-fn section(kind: &str, app: &str, stream: &str, url: &str, more: &str) -> String {
+/// A `[[relay]]`.
+pub fn section(kind: &str, app: &str, stream: &str, url: &str, more: &str) -> String {
     format!("[[relay]]\nkind = {kind:?}\napp = {app:?}\nstream = {stream:?}\nurl = {url:?}\n{more}\n")
 }
 
@@ -328,7 +332,7 @@ fn a_pull_or_push_that_leads_back_to_the_same_stream_is_refused() {
                 .is_some_and(|relay| relay.last_error.is_some_and(|error| error.contains("leads back")))
         });
         assert_eq!(relays.find(id).map(|relay| relay.attempts), Some(1), "and it is not tried again");
-        assert!(relays.stop(id));
+        relays.stop(id).expect("stopped");
     };
     looped(relays.start_pull(&name(), &weir.rtmp_url(STREAM), Mode::Static).expect("started"));
     looped(relays.start_pull(&name(), &weir.flv_url(STREAM), Mode::Static).expect("started"));
@@ -466,7 +470,7 @@ fn a_pull_waits_for_a_publisher_who_was_there_first() {
     );
     let refused = Publisher::connect(&weir.rtmp_url(STREAM)).err().expect("the name is taken");
     assert!(format!("{refused:#}").contains("somebody else is publishing"), "{refused:#}");
-    assert!(weir.app().relays.stop(id));
+    weir.app().relays.stop(id).expect("stopped");
     weir.wait_for("a free name", || phase(&weir).is_none());
 }
 
