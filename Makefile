@@ -21,6 +21,7 @@ test: web
 	tools/need test
 	cd web && npm test
 	$(CARGO) test --workspace --locked
+	$(CARGO) test --locked -p hub --features shuttle --test concurrency
 	tests/browser/run
 	tools/fuzz same
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use hub::{End, Feed, Phase, Profile, Stream, Wake};
+use hub::{End, Feed, Phase, Profile, Stream};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -43,7 +43,6 @@ const PROFILES: [Profile; 2] = [Profile::Live, Profile::Rtc];
 /// One stream in this shard.
 struct Seat {
     feed: Feed,
-    tap: Arc<Tap>,
     groups: [Group; PROFILES.len()],
     cost: Cost,
     last_frame: Instant,
@@ -57,21 +56,6 @@ struct Group {
     sent: u64,
     last_flush: Option<Instant>,
     due: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Tap {
-    seat: usize,
-    dirty: AtomicBool,
-    inbox: Arc<Inbox>,
-}
-
-impl Wake for Tap {
-    fn wake(&self) {
-        if !self.dirty.swap(true, Ordering::SeqCst) {
-            self.inbox.mark(self.seat);
-        }
-    }
 }
 
 struct Shard {
@@ -120,14 +104,12 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
             error!(%error, "a fan-out thread cannot wait for its sockets");
             return;
         }
-        shard.inbox.rearm();
-        for order in shard.inbox.take_orders() {
+        for order in shard.inbox.mail.open(&mut dirty) {
             match order {
                 Order::Arrive(arrival) => shard.arrive(*arrival),
                 Order::Stop => shard.stop(),
             }
         }
-        shard.inbox.swap_dirty(&mut dirty);
         dirty.drain(..).for_each(|seat| shard.refresh(seat));
         for event in &events {
             if event.token() != WAKE {
@@ -205,11 +187,10 @@ impl Shard {
         }
         let slot = self.seats.vacant_entry();
         let seat = slot.key();
-        let tap = Arc::new(Tap { seat, dirty: AtomicBool::new(false), inbox: self.inbox.clone() });
-        let feed = Feed::new(stream.clone(), tap.clone());
+        let feed = Feed::new(stream.clone(), self.inbox.mail.tap(seat));
         let group = || Group { sent: feed.next_seq(), ..Group::default() };
         let groups = [group(), group()];
-        slot.insert(Seat { feed, tap, groups, cost: Cost::default(), last_frame: Instant::now() });
+        slot.insert(Seat { feed, groups, cost: Cost::default(), last_frame: Instant::now() });
         self.seat_of.insert(address, seat);
         seat
     }
@@ -217,8 +198,6 @@ impl Shard {
     /// The stream in this seat has news.
     fn refresh(&mut self, key: usize) {
         let Some(seat) = self.seats.get_mut(key) else { return };
-        // Cleared first: news that comes while we look is marked again.
-        seat.tap.dirty.store(false, Ordering::SeqCst);
         let new = seat.feed.pull();
         let now = Instant::now();
         if new > 0 {
