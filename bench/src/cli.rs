@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::check;
 use crate::floor;
 use crate::house::House;
 use crate::measure::{Ground, Plan, Row, measure};
@@ -44,6 +45,8 @@ enum What {
     Churn(Churn),
     /// Viewers stay: memory per viewer and its growth
     Memory(Memory),
+    /// What no noise explains, for CI: memory per viewer, and writes per message with little and with much to do
+    Check(Common),
     /// The floor itself, which the others start as a process of its own
     #[command(hide = true)]
     Floor(FloorArgs),
@@ -193,6 +196,7 @@ pub(crate) fn main() -> Result<()> {
             let one = |peer: &Peer, protocol| scene::memory(&ground, peer, protocol, viewers, seconds);
             each(&memory.common, &ground, "memory", one, report::memory)
         }
+        What::Check(common) => check::check(&ground(&common)?),
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
             floor::serve(args.listen, batch, most)
