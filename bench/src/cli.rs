@@ -45,7 +45,7 @@ enum What {
     Churn(Churn),
     /// Viewers stay: memory per viewer and its growth
     Memory(Memory),
-    /// What no noise explains, for CI: memory per viewer, and writes per message with little and with much to do
+    /// Weir alone, what no noise explains: memory per viewer, and writes per message with little and with much to do
     Check(Common),
     /// The floor itself, which the others start as a process of its own
     #[command(hide = true)]
@@ -196,7 +196,11 @@ pub(crate) fn main() -> Result<()> {
             let one = |peer: &Peer, protocol| scene::memory(&ground, peer, protocol, viewers, seconds);
             each(&memory.common, &ground, "memory", one, report::memory)
         }
-        What::Check(common) => check::check(&ground(&common)?),
+        What::Check(common) => {
+            let ground = ground(&common)?;
+            let protocols: Vec<Protocol> = common.protos.iter().map(|proto| proto.protocol()).collect();
+            check::check(&ground, &protocols, &mut Lines::to(common.json.as_deref())?)
+        }
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
             floor::serve(args.listen, batch, most)
