@@ -22,8 +22,9 @@ const SECONDS: f64 = 3.0;
 /// together, and each wake-up of a shard is one more. Halved would be a server that lets viewers wait for nothing.
 const WRITES_IDLE: RangeInclusive<f64> = 0.5..=1.2;
 
-/// When there is none: messages of up to 100 ms go out together, which are about seven.
-const WRITES_FULL: RangeInclusive<f64> = 0.05..=0.5;
+/// When there is none: messages of up to 100 ms go out together, which are about seven. Without a window of its own a
+/// full core merges too, as it comes late, and is at 0.6.
+const WRITES_FULL: RangeInclusive<f64> = 0.05..=0.35;
 
 /// A viewer costs 1.3 KB over HTTP and 3 to 3.6 KB over RTMP; a buffer of its own would be 4 KB or more.
 const VIEWER_KB: RangeInclusive<f64> = 0.0..=6.0;
