@@ -21,6 +21,9 @@ test: web
 	tools/need test
 	cd web && npm test
 	$(CARGO) test --workspace --locked
+	$(CARGO) test --locked -p hub --features shuttle --test concurrency
+	$(CARGO) build --locked -p weir -p bench --bins
+	$(CARGO) run -q --locked -p bench -- check
 	tests/browser/run
 	tools/fuzz same
 

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::check;
 use crate::floor;
 use crate::house::House;
 use crate::measure::{Ground, Plan, Row, measure};
@@ -44,6 +45,8 @@ enum What {
     Churn(Churn),
     /// Viewers stay: memory per viewer and its growth
     Memory(Memory),
+    /// Weir alone, what no noise explains: memory per viewer, and writes per message with little and with much to do
+    Check(Common),
     /// The floor itself, which the others start as a process of its own
     #[command(hide = true)]
     Floor(FloorArgs),
@@ -192,6 +195,11 @@ pub(crate) fn main() -> Result<()> {
             let (viewers, seconds) = (memory.viewers as usize, memory.seconds);
             let one = |peer: &Peer, protocol| scene::memory(&ground, peer, protocol, viewers, seconds);
             each(&memory.common, &ground, "memory", one, report::memory)
+        }
+        What::Check(common) => {
+            let ground = ground(&common)?;
+            let protocols: Vec<Protocol> = common.protos.iter().map(|proto| proto.protocol()).collect();
+            check::check(&ground, &protocols, &mut Lines::to(common.json.as_deref())?)
         }
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];

@@ -1,6 +1,7 @@
 //! `bench`: load on Weir, on nginx-rtmp and on the kernel's own floor, in the same run. README.md says how to read it.
 
 mod amf;
+mod check;
 mod chunk;
 mod cli;
 mod client;

@@ -11,7 +11,7 @@ use crate::house::House;
 use crate::peer::{LONGEST, Peer, Programs, Server};
 use crate::process;
 use crate::publisher::Publishers;
-use crate::source::Clock;
+use crate::source::{Clock, MESSAGES_PER_SECOND};
 use crate::stats::percentile;
 use crate::viewer::Protocol;
 
@@ -68,6 +68,8 @@ pub(crate) struct Row {
     pub(crate) cpu_percent: f64,
     pub(crate) cpu_s_per_gb: Option<f64>,
     pub(crate) kbit_per_viewer: f64,
+    /// Write calls of the server per message and viewer.
+    pub(crate) writes_per_message: f64,
     pub(crate) latency_p50_ms: Option<f64>,
     pub(crate) latency_p99_ms: Option<f64>,
     pub(crate) latency_samples: usize,
@@ -179,8 +181,10 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan) -> Result<Row> {
     let start = Instant::now();
     crowd.open_window();
     let (server0, own0, busy0) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
+    let writes = process::writes(id);
     watch(&mut crowd, Duration::from_secs_f64(plan.seconds), plan.poll_ms)?;
     let (server1, own1, busy1) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
+    let writes = process::writes(id) - writes;
     let seen = crowd.close_window();
     let seconds = start.elapsed().as_secs_f64();
     let late = stage.publishers.latest_ms();
@@ -215,6 +219,7 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan) -> Result<Row> {
         cpu_percent: cpu / seconds * 100.0,
         cpu_s_per_gb: (gb > 0.0 && cpu >= LEAST_CPU).then(|| cpu / gb),
         kbit_per_viewer: bytes as f64 * 8.0 / 1e3 / seconds / alive.max(1) as f64,
+        writes_per_message: writes as f64 / (alive.max(1) as f64 * seconds * MESSAGES_PER_SECOND),
         latency_p50_ms: percentile(&mut latencies, 0.5),
         latency_p99_ms: percentile(&mut latencies, 0.99),
         latency_samples: latencies.len(),

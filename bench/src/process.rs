@@ -55,6 +55,12 @@ pub(crate) fn tree_cpu(root: u32) -> f64 {
     tree(root).into_iter().map(cpu).sum()
 }
 
+/// Writes, to sockets and elsewhere, that the descendants of `root` and itself have asked the kernel for: what
+/// proc_pid_io(5) counts, so neither send() nor sendmsg().
+pub(crate) fn writes(root: u32) -> u64 {
+    tree(root).into_iter().map(own_writes).sum()
+}
+
 /// What this tool has computed, in seconds.
 pub(crate) fn own_cpu() -> f64 {
     cpu(std::process::id())
@@ -81,6 +87,12 @@ fn rss_kb(id: u32) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
+fn own_writes(id: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{id}/io")).unwrap_or_default();
+    let count = io.lines().find_map(|line| line.strip_prefix("syscw:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
 /// The fields of /proc/ID/stat behind the name, which may itself hold spaces: state, parent, ...
 fn fields(id: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
@@ -99,5 +111,12 @@ mod tests {
         assert!(tree(parent).contains(&own));
         let usage = usage(own);
         assert!(usage.rss_kb > 100 && usage.descriptors > 2);
+    }
+
+    #[test]
+    fn a_write_is_counted() {
+        let before = own_writes(std::process::id());
+        fs::write("/dev/null", "x").unwrap();
+        assert!(own_writes(std::process::id()) > before);
     }
 }

@@ -12,6 +12,8 @@ use crate::flv::{AUDIO, SCRIPT, VIDEO};
 /// Microseconds between two pictures, and between two messages of sound.
 pub(crate) const PICTURE_US: u64 = 40_000;
 pub(crate) const SOUND_US: u64 = 1024 * 1_000_000 / 44_100;
+/// Pictures and sounds together.
+pub(crate) const MESSAGES_PER_SECOND: f64 = 1e6 / PICTURE_US as f64 + 1e6 / SOUND_US as f64;
 /// Pictures in a group: two seconds.
 const GROUP: u64 = 50;
 /// A key frame is eight times as long as another; together they make 930 kbit/s.

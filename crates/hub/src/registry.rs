@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crate::publisher::Publisher;
 use crate::stream::{End, Phase, Stream, Taken};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::totals::Totals;
 
 /// Bounds of every stream. Times in milliseconds, sizes in bytes.

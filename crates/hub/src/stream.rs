@@ -1,7 +1,6 @@
 //! One stream: who publishes it, what a new viewer needs first, the ring, and who is to be woken.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use media::frame::{Frame, Kind, Role};
@@ -13,6 +12,7 @@ use crate::meter::{Measured, Meter};
 use crate::publisher::{PushError, Pushed};
 use crate::registry::{Identity, Name, Options};
 use crate::ring::Ring;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::totals::Totals;
 
 /// Most decoder configurations kept per stream: two kinds times the tracks of a multitrack push.

@@ -1,12 +1,12 @@
 //! The handle by which the rest of the server gives viewers to the shards.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use hub::{Lag, Profile, Stream};
+use hub::{Lag, Profile, Stream, Wake};
 use mio::{Poll, Waker};
 use tracing::error;
 
@@ -76,14 +76,22 @@ pub(super) enum Order {
 /// The side of a shard that other threads may touch.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    orders: Mutex<Vec<Order>>,
-    dirty: Mutex<Vec<usize>>,
-    /// Set while a wake-up is on its way, so that a burst of frames costs one system call.
-    signalled: AtomicBool,
-    waker: Waker,
+    pub(super) mail: Arc<hub::Inbox<Order, Bell>>,
     pub(super) viewers: AtomicUsize,
     /// A copy that the shard renews once a second.
     pub(super) figures: Mutex<Figures>,
+}
+
+/// Wakes a shard, and is remembered by one that is awake.
+#[derive(Debug)]
+pub(super) struct Bell(Waker);
+
+impl Wake for Bell {
+    fn wake(&self) {
+        if let Err(error) = self.0.wake() {
+            error!(%error, "a fan-out thread cannot be woken");
+        }
+    }
 }
 
 impl std::fmt::Debug for Order {
@@ -96,43 +104,18 @@ impl std::fmt::Debug for Order {
 }
 
 impl Inbox {
-    pub(super) fn order(&self, order: Order) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
-        self.signal();
+    /// The inbox of the shard that waits at `poll`.
+    pub(super) fn new(poll: &Poll) -> io::Result<Inbox> {
+        let bell = Bell(Waker::new(poll.registry(), WAKE)?);
+        let mail = Arc::new(hub::Inbox::new(bell));
+        Ok(Inbox { mail, viewers: AtomicUsize::new(0), figures: Mutex::default() })
     }
 
-    /// The stream in this seat has news.
-    pub(super) fn mark(&self, seat: usize) {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).push(seat);
-        self.signal();
-    }
-
-    pub(super) fn take_orders(&self) -> Vec<Order> {
-        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Swaps the list of seats with news for an empty one that has kept its room.
-    pub(super) fn swap_dirty(&self, with: &mut Vec<usize>) {
-        with.clear();
-        std::mem::swap(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner), with);
-    }
-
-    /// From here on a new wake-up is needed for what comes. Call it before looking at the lists.
-    pub(super) fn rearm(&self) {
-        self.signalled.store(false, Ordering::SeqCst);
-    }
-
-    /// For a while nobody wakes the shard: it looks by itself when its rest is over.
-    pub(super) fn hush(&self) {
-        self.signalled.store(true, Ordering::SeqCst);
-    }
-
-    fn signal(&self) {
-        if !self.signalled.swap(true, Ordering::SeqCst)
-            && let Err(error) = self.waker.wake()
-        {
-            error!(%error, "a fan-out thread cannot be woken");
-        }
+    /// Leaves a viewer for the shard.
+    pub(super) fn attach(&self, arrival: Arrival) {
+        // Counted here and not on arrival, so that a thousand viewers who come at once are spread too.
+        self.viewers.fetch_add(1, Ordering::Relaxed);
+        self.mail.order(Order::Arrive(Box::new(arrival)));
     }
 }
 
@@ -150,14 +133,7 @@ impl Fanout {
         let mut threads = Vec::new();
         for number in 0..settings.shards.max(1) {
             let poll = Poll::new()?;
-            let inbox = Arc::new(Inbox {
-                orders: Mutex::default(),
-                dirty: Mutex::default(),
-                signalled: AtomicBool::new(false),
-                waker: Waker::new(poll.registry(), WAKE)?,
-                viewers: AtomicUsize::new(0),
-                figures: Mutex::default(),
-            });
+            let inbox = Arc::new(Inbox::new(&poll)?);
             let (settings, clock, theirs) = (settings.clone(), clock.clone(), inbox.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("fanout-{number}"))
@@ -172,9 +148,7 @@ impl Fanout {
     pub fn attach(&self, arrival: Arrival) {
         let fewest = self.inboxes.iter().min_by_key(|inbox| inbox.viewers.load(Ordering::Relaxed));
         if let Some(inbox) = fewest {
-            // Counted here and not on arrival, so that a thousand viewers who come at once are spread too.
-            inbox.viewers.fetch_add(1, Ordering::Relaxed);
-            inbox.order(Order::Arrive(Box::new(arrival)));
+            inbox.attach(arrival);
         }
     }
 
@@ -189,7 +163,7 @@ impl Fanout {
 
     /// Says goodbye to every viewer and waits for the threads to end.
     pub fn stop(&self) {
-        self.inboxes.iter().for_each(|inbox| inbox.order(Order::Stop));
+        self.inboxes.iter().for_each(|inbox| inbox.mail.order(Order::Stop));
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {

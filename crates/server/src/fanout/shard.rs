@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use hub::{End, Feed, Phase, Profile, Stream, Wake};
+use hub::{End, Feed, Phase, Profile, Stream};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -53,7 +53,6 @@ const REST: Duration = Duration::from_millis(1);
 /// One stream in this shard.
 struct Seat {
     feed: Feed,
-    tap: Arc<Tap>,
     lanes: Vec<Lane>,
     cost: Cost,
     last_frame: Instant,
@@ -62,21 +61,6 @@ struct Seat {
 impl Seat {
     fn viewers(&self) -> impl Iterator<Item = usize> {
         self.lanes.iter().flat_map(|lane| &lane.viewers).copied()
-    }
-}
-
-#[derive(Debug)]
-struct Tap {
-    seat: usize,
-    dirty: AtomicBool,
-    inbox: Arc<Inbox>,
-}
-
-impl Wake for Tap {
-    fn wake(&self) {
-        if !self.dirty.swap(true, Ordering::SeqCst) {
-            self.inbox.mark(self.seat);
-        }
     }
 }
 
@@ -135,14 +119,12 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, settings: Settings, clock: Cloc
             error!(%error, "a fan-out thread cannot wait for its sockets");
             return;
         }
-        shard.inbox.rearm();
-        for order in shard.inbox.take_orders() {
+        for order in shard.inbox.mail.open(&mut dirty) {
             match order {
                 Order::Arrive(arrival) => shard.arrive(*arrival),
                 Order::Stop => shard.stop(),
             }
         }
-        shard.inbox.swap_dirty(&mut dirty);
         shard.news = shard.news.saturating_add(u32::try_from(dirty.len()).unwrap_or(u32::MAX));
         dirty.drain(..).for_each(|seat| shard.refresh(seat));
         for event in &events {
@@ -164,7 +146,7 @@ impl Shard {
         let due = self.due.peek().map_or(next_tick, |Reverse((due, ..))| next_tick.min(*due));
         let timeout = due.saturating_duration_since(Instant::now());
         if self.restless && !timeout.is_zero() {
-            self.inbox.hush();
+            self.inbox.mail.hush();
             return timeout.min(REST);
         }
         timeout
@@ -233,9 +215,8 @@ impl Shard {
         }
         let slot = self.seats.vacant_entry();
         let seat = slot.key();
-        let tap = Arc::new(Tap { seat, dirty: AtomicBool::new(false), inbox: self.inbox.clone() });
-        let feed = Feed::new(stream.clone(), tap.clone());
-        slot.insert(Seat { feed, tap, lanes: Vec::new(), cost: Cost::default(), last_frame: Instant::now() });
+        let feed = Feed::new(stream.clone(), self.inbox.mail.tap(seat));
+        slot.insert(Seat { feed, lanes: Vec::new(), cost: Cost::default(), last_frame: Instant::now() });
         self.seat_of.insert(address, seat);
         seat
     }
@@ -243,8 +224,6 @@ impl Shard {
     /// The stream in this seat has news.
     fn refresh(&mut self, key: usize) {
         let Some(seat) = self.seats.get_mut(key) else { return };
-        // Cleared first: news that comes while we look is marked again.
-        seat.tap.dirty.store(false, Ordering::SeqCst);
         let needed_from = seat.lanes.iter().map(Lane::needed_from).min();
         seat.feed.keep_from(needed_from.unwrap_or(u64::MAX));
         let new = seat.feed.pull();

@@ -1,5 +1,7 @@
 //! The fan-out over real sockets, with a wire format made for the purpose: `length, role, time, body`.
 
+mod allocations;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -85,20 +87,16 @@ struct World {
     clock: Clock,
 }
 
+fn settings(shards: usize) -> Settings {
+    let law =
+        Law { low: 0.3, high: 0.5, max: Duration::from_millis(100), rtc_max: Duration::from_millis(20) };
+    let lag = Lag { max_ms: 2_000, max_bytes: 4 << 20, max_jumps: 3, forgive_ms: 60_000 };
+    Settings { shards, law, lag, stall_ms: 90_000 }
+}
+
 impl World {
     fn new(shards: usize) -> World {
         let clock = Clock::system();
-        let settings = Settings {
-            shards,
-            law: Law {
-                low: 0.3,
-                high: 0.5,
-                max: Duration::from_millis(100),
-                rtc_max: Duration::from_millis(20),
-            },
-            lag: Lag { max_ms: 2_000, max_bytes: 4 << 20, max_jumps: 3, forgive_ms: 60_000 },
-            stall_ms: 90_000,
-        };
         let options = Options {
             grace_ms: 100,
             gop_max_ms: 10_000,
@@ -106,7 +104,11 @@ impl World {
             retain_ms: 4_000,
             max_streams: 16,
         };
-        World { hub: Hub::new(options), fanout: Fanout::start(&settings, &clock).expect("threads"), clock }
+        World {
+            hub: Hub::new(options),
+            fanout: Fanout::start(&settings(shards), &clock).expect("threads"),
+            clock,
+        }
     }
 
     fn publish(&self, name: &str) -> Publisher {
@@ -123,6 +125,12 @@ impl World {
     }
 
     fn view(&self, name: &str) -> Viewer {
+        let (arrival, viewer) = self.arrival(name);
+        self.fanout.attach(arrival);
+        viewer
+    }
+
+    fn arrival(&self, name: &str) -> (Arrival, Viewer) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         near.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -135,7 +143,7 @@ impl World {
             peer: peer.ip(),
             agent: String::new(),
         };
-        self.fanout.attach(Arrival {
+        let arrival = Arrival {
             socket: Socket::plain(far).unwrap(),
             owed: Vec::new(),
             stream: self.hub.find(&Name::new(name)).expect("on air"),
@@ -143,8 +151,8 @@ impl World {
             egress: Box::new(TestWire),
             permit: Permits::new(0, 0).take(peer.ip()).unwrap(),
             seat: Sessions::default().open(about, 0),
-        });
-        Viewer { near }
+        };
+        (arrival, Viewer { near })
     }
 }
 

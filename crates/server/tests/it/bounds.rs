@@ -167,6 +167,29 @@ fn a_viewer_that_floods_the_server_with_pings_is_let_go() {
     }
 }
 
+/// What a ping is for is that something is sent on a silent stream: only then does a dead connection show itself.
+#[test]
+fn a_viewer_is_pinged_at_the_interval_and_one_that_never_answers_stays_while_it_reads() {
+    let weir = Weir::with(&[("rtmp.ping_interval_seconds", "5")]);
+    let mut publisher = on_air(&weir, "live/a");
+    let mut mute = Rtmp::connect(weir.rtmp);
+    mute.command("connect", 1.0, &[raw::object(&[("app", "live")])]);
+    mute.command("play", 2.0, &[vec![5], raw::text("a")]);
+    mute.wait_for(b"NetStream.Play.Start");
+    let ping = [2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6];
+    let mut before = Instant::now();
+    for _ in 0..2 {
+        mute.wait_for(&ping);
+        let waited = before.elapsed();
+        assert!((4_500..15_000).contains(&waited.as_millis()), "a ping after {waited:?}");
+        before = Instant::now();
+    }
+    weir.wait_viewers("live/a", 1);
+    let last = Bytes::from_static(b"\x27\x01\0\0\0\0\0\0\x09\x41still here");
+    publisher.send(Kind::Video, 1_000, &last).expect("sent");
+    mute.wait_for(b"still here");
+}
+
 #[test]
 fn a_ping_of_a_viewer_is_answered() {
     let weir = Weir::with(&[]);

@@ -127,39 +127,6 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }
 
-/// A second of picture and sound, pushed at its own pace.
-fn push(url: &str, seconds: u32) -> Running {
-    let video = format!("testsrc2=size=160x90:rate=25:duration={seconds}");
-    let audio = format!("sine=duration={seconds}");
-    ffmpeg::start(
-        Version::Debian,
-        &[
-            "-re",
-            "-f",
-            "lavfi",
-            "-i",
-            &video,
-            "-f",
-            "lavfi",
-            "-i",
-            &audio,
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-g",
-            "25",
-            "-pix_fmt",
-            "yuv420p",
-            "-c:a",
-            "aac",
-            "-f",
-            "flv",
-            url,
-        ],
-    )
-}
-
 fn address(printed: &str, what: impl Fn(&str) -> bool) -> &str {
     printed
         .lines()
@@ -180,7 +147,7 @@ fn a_first_start_prints_addresses_that_work_and_keys_that_are_shown_once() {
     assert!(keys.len() == 2 && keys.iter().all(|key| printed.contains(key)), "{printed}");
 
     let push_url = address(&printed, |line| line.starts_with("rtmp://") && line.contains("txSecret="));
-    let _push = push(push_url, 20);
+    let _push = ffmpeg::push(push_url, 20);
     let flv = address(&printed, |line| line.starts_with("http://") && line.contains(".flv?"));
     let ws = address(&printed, |line| line.starts_with("ws://"));
     let rtmp =

@@ -29,40 +29,6 @@ fn gst_publishes(sink: &str) -> Running {
     ))
 }
 
-/// A source that lasts until the players have had enough.
-fn ffmpeg_publishes(weir: &Weir) -> Running {
-    let url = weir.rtmp_url(STREAM);
-    let args = [
-        "-re",
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc2=size=320x180:rate=25",
-        "-f",
-        "lavfi",
-        "-i",
-        "sine=frequency=440:sample_rate=44100",
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-bf",
-        "0",
-        "-g",
-        "25",
-        "-pix_fmt",
-        "yuv420p",
-        "-c:a",
-        "aac",
-        "-t",
-        "5",
-        "-f",
-        "flv",
-        &url,
-    ];
-    ffmpeg::start(Version::Debian, &args)
-}
-
 /// Checks a recorded file: it decodes without complaint, its first picture is a key frame, and in each track time does
 /// not go back.
 fn judge(file: &Path, pictures: usize, sounds: usize) {
@@ -120,7 +86,8 @@ fn push_is_recorded_by(name: &str, suffix: &str, play: impl Fn(&Weir, &Path) -> 
     let weir = Weir::with(&[("hub.grace_seconds", "1")]);
     let folder = Folder::new(name);
     let file = folder.file(&format!("played.{suffix}"));
-    let publishing = ffmpeg_publishes(&weir);
+    // Long enough for any player to have had enough.
+    let publishing = ffmpeg::push(&weir.rtmp_url(STREAM), 5);
     weir.wait_on_air(STREAM);
     let playing = play(&weir, &file);
     weir.wait_viewers(STREAM, 1);

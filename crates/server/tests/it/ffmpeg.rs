@@ -50,6 +50,16 @@ pub fn start<S: AsRef<OsStr>>(version: Version, args: &[S]) -> Running {
     Running::new(command)
 }
 
+/// Pushes so many seconds of picture and sound to this address at their own pace, with a key frame each second.
+pub fn push(url: &str, seconds: u32) -> Running {
+    let video = format!("testsrc2=size=160x90:rate=25:duration={seconds}");
+    let audio = format!("sine=duration={seconds}");
+    let source = format!("-re -f lavfi -i {video} -f lavfi -i {audio}");
+    let encode = "-c:v libx264 -preset ultrafast -g 25 -pix_fmt yuv420p -c:a aac -f flv";
+    let words: Vec<&str> = source.split(' ').chain(encode.split(' ')).chain([url]).collect();
+    start(Version::Debian, &words)
+}
+
 /// Runs ffmpeg to its end; fails the test when ffmpeg fails.
 pub fn run<S: AsRef<OsStr>>(version: Version, args: &[S]) -> Done {
     let running = start(version, args);

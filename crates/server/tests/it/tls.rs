@@ -129,34 +129,7 @@ fn ffmpeg_pushes_and_plays_over_tls() {
     let certificate = Certificate::new();
     let weir = certificate.serve(&[]);
     let push = format!("rtmps://{}/live/room1", rtmps(&weir));
-    let (video, audio) = ("testsrc2=size=160x90:rate=25:duration=20", "sine=duration=20");
-    let _push = ffmpeg::start(
-        Version::Debian,
-        &[
-            "-re",
-            "-f",
-            "lavfi",
-            "-i",
-            video,
-            "-f",
-            "lavfi",
-            "-i",
-            audio,
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-g",
-            "25",
-            "-pix_fmt",
-            "yuv420p",
-            "-c:a",
-            "aac",
-            "-f",
-            "flv",
-            &push,
-        ],
-    );
+    let _push = ffmpeg::push(&push, 20);
     weir.wait_on_air("live/room1");
     let plays = [push, format!("https://{}/live/room1.flv", https(&weir))];
     let running: Vec<Running> = plays
