@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod mp4;
 pub mod sample;
 pub mod synth;
 pub mod time;
