@@ -1,4 +1,4 @@
-//! Writes the FLV file on standard input as MP4 to standard output:
+//! Writes the file on standard input, FLV or MP4 in fragments, as MP4 to standard output:
 //! `cargo run -p media --example mp4 -- fragments < demo.flv > demo.mp4`, or `progressive` for one plain file.
 
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use media::sample::{Config, Sample};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut input = Vec::new();
     std::io::stdin().read_to_end(&mut input)?;
-    let file = fragments(&input)?;
+    let file = if input.starts_with(b"FLV") { fragments(&input)? } else { input };
     let mut out = std::io::BufWriter::new(std::io::stdout());
     if std::env::args().nth(1).as_deref() == Some("progressive") {
         let mut scanner = Scanner::new(Detail::Samples);

@@ -10,6 +10,7 @@ use super::boxes::Writer;
 use super::index::{Index, SampleInfo};
 use super::moov::{Durations, movie_header, trak};
 use super::track::Track;
+use crate::frame::Kind;
 
 /// A file of which only the head is new. It needs memory for its samples (some 20 bytes for each), not its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,8 +167,11 @@ impl<'a> Table<'a> {
         self.last_time = self.last_time.max(end);
     }
 
+    /// How long a last packet of sound is was estimated in whole milliseconds and may be less than its samples take;
+    /// players cut off what goes on behind the end of the track. So that end is a millisecond later.
     fn finish(&mut self) {
-        self.close(self.last_end);
+        let spare = if self.track.kind == Kind::Audio { self.track.timescale.div_ceil(TIMESCALE) } else { 0 };
+        self.close(self.last_end.saturating_add(u64::from(spare)));
     }
 
     /// When its first sample is shown, in units of the movie.
