@@ -44,6 +44,9 @@ struct Lane {
 
 impl Muxer {
     /// Configurations of codecs that MP4 does not hold, and second ones of the same track, are left out.
+    ///
+    /// VP9's record does not say how large the picture is. Players want to know before the first frame, so whoever
+    /// knows puts it into the configuration's `info`.
     pub fn new(configs: &[Config]) -> Muxer {
         let mut lanes: Vec<Lane> = Vec::new();
         for config in configs {

@@ -51,7 +51,7 @@ pub(super) struct Durations {
     pub(super) delay: u64,
     /// How much is shown, in units of the movie.
     pub(super) shown: u64,
-    /// How long after its first sample is decoded that sample is shown, in units of the track.
+    /// How long after its first sample is decoded that sample is shown, in units of the track. Not above `i32::MAX`.
     pub(super) composition: u64,
 }
 
@@ -140,7 +140,7 @@ fn track_header(out: &mut Writer, track: &Track, durations: &Durations) {
 }
 
 fn edit_list(out: &mut Writer, durations: &Durations) {
-    let version = wide(durations.delay.max(durations.shown).max(durations.composition << 1));
+    let version = wide(durations.delay.max(durations.shown));
     out.boxed(b"edts", |out| {
         out.full(b"elst", version, 0, |out| {
             out.u32(1 + u32::from(durations.delay > 0));
