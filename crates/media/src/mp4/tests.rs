@@ -123,7 +123,7 @@ fn somebody_else_reads_the_same_from_fragments() {
             for entry in traf.trun[0].samples.iter() {
                 let size = entry.size.unwrap() as usize;
                 let key = entry.flags.or(traf.tfhd.default_sample_flags).unwrap() & 0x1_0000 == 0;
-                let pts = time + i64::from(entry.cts.unwrap_or(0));
+                let pts = time + entry.cts.unwrap_or(0);
                 read.push((video, time, pts, key, mdat.data[at..at + size].to_vec()));
                 time += i64::from(entry.duration.unwrap());
                 at += size;
@@ -489,7 +489,8 @@ fn a_plain_file_of_more_than_four_gigabytes_has_wide_offsets() {
     index.fragments = (0..3).map(run).collect();
     let plain = Progressive::of(&index).unwrap();
     let head = plain.head.len() as u64;
-    assert_eq!((plain.total_len, plain.pieces), (head + (3 << 31), vec![0..3 << 31]));
+    assert_eq!(plain.total_len, head + (3 << 31));
+    assert_eq!(plain.pieces.iter().collect::<Vec<_>>(), [&(0..3 << 31)]);
     let Any::Moov(moov) = Any::decode(&mut &plain.head[28..]).unwrap() else { panic!() };
     let places = &moov.trak[0].mdia.minf.stbl.co64.as_ref().unwrap().entries;
     assert_eq!(*places, [head, head + (1 << 31), head + (2 << 31)]);
