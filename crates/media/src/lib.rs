@@ -3,6 +3,8 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod mp4;
+pub mod sample;
 pub mod synth;
 pub mod time;
 pub mod timeline;
