@@ -3,6 +3,7 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod sample;
 pub mod synth;
 pub mod time;
 pub mod timeline;
