@@ -3,7 +3,9 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod hls;
 pub mod sample;
 pub mod synth;
 pub mod time;
 pub mod timeline;
+pub mod ts;
