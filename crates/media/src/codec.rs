@@ -4,12 +4,14 @@
 //! still gives what was read before.
 
 mod aac;
+pub mod adts;
 mod av1;
 mod bits;
 mod flac;
 pub mod h264;
 pub mod h265;
 mod opus;
+pub mod rfc6381;
 mod vp9;
 
 use bytes::Bytes;

@@ -3,8 +3,10 @@
 pub mod codec;
 pub mod flv;
 pub mod frame;
+pub mod hls;
 pub mod mp4;
 pub mod sample;
 pub mod synth;
 pub mod time;
 pub mod timeline;
+pub mod ts;
