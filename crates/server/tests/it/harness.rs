@@ -60,17 +60,22 @@ impl Weir {
 
     /// A server with the keys of another one, as after a restart.
     pub fn start_again(file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
-        Weir::build(None, file, keys, secrets)
+        Weir::build(None, file, keys, secrets, Clock::system())
     }
 
     /// A server on a data folder that stays, with the secrets in it.
     pub fn start_in(data: &Path, keys: &[(&str, &str)]) -> Weir {
-        let secrets = Secrets::load(data).expect("readable secrets");
-        let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
-        Weir::build(Some(data), "", keys, secrets)
+        Weir::start_at(Clock::system(), data, keys)
     }
 
-    fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
+    /// The same, with a calendar that may have been set before.
+    pub fn start_at(clock: Clock, data: &Path, keys: &[(&str, &str)]) -> Weir {
+        let secrets = Secrets::load(data).expect("readable secrets");
+        let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
+        Weir::build(Some(data), "", keys, secrets, clock)
+    }
+
+    fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets, clock: Clock) -> Weir {
         let mut layers = Layers::defaults();
         layers.add_file(Path::new("weir.toml"), file);
         let env = |(key, value): &(&str, &str)| {
@@ -83,7 +88,6 @@ impl Weir {
             .enable_all()
             .build()
             .expect("runtime");
-        let clock = Clock::system();
         let server =
             runtime.block_on(Server::start_in(data, config, &secrets, clock.clone())).expect("start");
         let ports = server.ports;
