@@ -63,7 +63,8 @@ impl Feed {
 
     /// Brings the mirror up to date. Returns how many frames are new.
     pub fn pull(&mut self) -> u64 {
-        let inner = self.stream.lock();
+        let mut inner = self.stream.lock();
+        inner.note_pulled(self.tap);
         let ring = &inner.ring;
         let new = ring.next_seq() - self.next_seq;
         if ring.base() > self.next_seq {

@@ -8,8 +8,8 @@ use media::frame::{Frame, Role};
 use crate::entry::Entry;
 use crate::registry::Options;
 
-/// How much stays even when no new viewer starts at it, in milliseconds of stream time: what a reader thread that is busy
-/// has not pulled yet, and what a stream without pictures gives a new viewer at once.
+/// How much stays even when no new viewer starts at it, in milliseconds of stream time: what a stream without pictures
+/// gives a new viewer at once.
 const RECENT_MS: i64 = 1_000;
 
 /// The stored frames, oldest first. Their numbers are consecutive.
@@ -64,8 +64,9 @@ impl Ring {
         self.outgrown
     }
 
-    /// Stores a frame and lets go of what no viewer may start at. What slow viewers still need is kept by their feed.
-    pub(crate) fn push(&mut self, frame: Frame, options: &Options) {
+    /// Stores a frame and lets go of what no viewer may start at and every feed has pulled, which is what comes before
+    /// `unpulled`. What slow viewers still need is kept by their feed.
+    pub(crate) fn push(&mut self, frame: Frame, options: &Options, unpulled: u64) {
         let entry = Arc::new(Entry::new(self.next_seq, self.bytes_total, frame));
         self.next_seq += 1;
         self.bytes_total += entry.frame.body.len() as u64;
@@ -73,7 +74,7 @@ impl Ring {
             self.newest_key = Some(entry.seq);
         }
         self.entries.push_back(entry);
-        self.trim(options);
+        self.trim(options, unpulled);
     }
 
     /// A new publisher continues the stream: nobody may start in the old one's pictures any more.
@@ -81,16 +82,18 @@ impl Ring {
         self.newest_key = None;
     }
 
-    fn trim(&mut self, options: &Options) {
+    fn trim(&mut self, options: &Options, unpulled: u64) {
         let Some(last) = self.entries.back() else { return };
         let now = last.frame.time;
         while let Some(front) = self.entries.front() {
             let age = now.saturating_sub(front.frame.time);
             let needed_by_new = self.newest_key.is_some_and(|key| front.seq >= key);
             let recent = age <= RECENT_MS;
+            // An encoder that was cut off for seconds sends them all at once.
+            let needed_by_feed = front.seq >= unpulled && age <= options.retain_ms;
             let over_bytes = self.bytes_total - front.bytes_before > options.gop_max_bytes;
-            let over_time = age > options.gop_max_ms.max(RECENT_MS);
-            if !over_bytes && !over_time && (needed_by_new || recent) {
+            let over_time = age > options.gop_max_ms.max(options.retain_ms).max(RECENT_MS);
+            if !over_bytes && !over_time && (needed_by_new || recent || needed_by_feed) {
                 break;
             }
             if self.newest_key == Some(front.seq) {

@@ -115,7 +115,7 @@ pub(crate) struct Inner {
     /// Pictures are left out until one comes that a decoder can start at.
     awaits_key: bool,
     begun: Option<i64>,
-    taps: Vec<(u64, Arc<dyn Wake>)>,
+    taps: Vec<Tap>,
     last_tap: u64,
     started_ms: u64,
     publish_ms: u64,
@@ -136,6 +136,15 @@ pub(crate) enum Taken {
     Other,
     /// It ended just now; a stream of the same name is another one.
     Over,
+}
+
+/// One feed.
+#[derive(Debug)]
+struct Tap {
+    id: u64,
+    wake: Arc<dyn Wake>,
+    /// The first frame that it has not pulled.
+    pulled: u64,
 }
 
 #[derive(Debug)]
@@ -273,12 +282,13 @@ impl Stream {
         let mut inner = self.lock();
         inner.last_tap += 1;
         let id = inner.last_tap;
-        inner.taps.push((id, wake));
+        let pulled = inner.ring.next_seq();
+        inner.taps.push(Tap { id, wake, pulled });
         id
     }
 
     pub(crate) fn untap(&self, id: u64) {
-        self.lock().taps.retain(|(tap, _)| *tap != id);
+        self.lock().taps.retain(|tap| tap.id != id);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -362,7 +372,8 @@ impl Stream {
         }
         let time = frame.time;
         let media = matches!(frame.role, Role::Key | Role::Inter | Role::Disposable | Role::Audio);
-        inner.ring.push(frame, &self.options);
+        let unpulled = inner.taps.iter().map(|tap| tap.pulled).min().unwrap_or(u64::MAX);
+        inner.ring.push(frame, &self.options, unpulled);
         if media {
             let begun = *inner.begun.get_or_insert(time);
             let complete = inner.headers.has_audio && inner.headers.has_video;
@@ -437,9 +448,16 @@ impl Stream {
 }
 
 impl Inner {
+    /// The feed with this number has everything.
+    pub(crate) fn note_pulled(&mut self, id: u64) {
+        if let Some(tap) = self.taps.iter_mut().find(|tap| tap.id == id) {
+            tap.pulled = self.ring.next_seq();
+        }
+    }
+
     fn wake(&self) {
-        for (_, tap) in &self.taps {
-            tap.wake();
+        for tap in &self.taps {
+            tap.wake.wake();
         }
     }
 

@@ -427,8 +427,11 @@ fn a_stream_holds_what_new_viewers_start_at_and_a_feed_what_slow_ones_need() {
     show.play_for(&mut slow, next, 4_000..7_400, 2_000);
     assert_eq!(held(&slow), Some(4_000), "from the viewer who is behind on");
     quick.pull();
+    assert_eq!(held(&quick), Some(4_000), "what it had not pulled, however fast it came");
+    show.push(Kind::Audio, 7_400, AUDIO);
+    quick.pull();
     assert_eq!(held(&quick), Some(6_000), "nobody is behind");
-    show.play_for(&mut slow, next, 7_400..12_000, 2_000);
+    show.play_for(&mut slow, next, 7_420..12_000, 2_000);
     assert_eq!(held(&slow), Some(12_000 - 20 - OPTIONS.retain_ms), "no further back than is allowed");
     slow.keep_from(u64::MAX);
     slow.pull();

@@ -10,6 +10,7 @@ use hub::{End, Hub, Lag, Name, Options};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::acme::Acme;
 use crate::admission::Admission;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -25,7 +26,7 @@ use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
-use crate::{api, demo, http, net, rtmp};
+use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
 const SWEEP: Duration = Duration::from_millis(200);
@@ -63,8 +64,11 @@ pub struct App {
     pub grace_ms: u64,
     /// The configuration as it was loaded.
     pub config: Config,
+    /// What clients of TLS are shown, where there is TLS.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Where that comes from, unless it is in files.
+    pub acme: Option<Acme>,
     cors: RwLock<Arc<Cors>>,
-    certificate: Option<Arc<Certificate>>,
     reload: OnceLock<Reload>,
     ports: OnceLock<Ports>,
 }
@@ -84,6 +88,8 @@ pub struct Ports {
     pub metrics: Option<SocketAddr>,
     /// SRS's API.
     pub srs: Option<SocketAddr>,
+    /// Challenges of ACME.
+    pub challenges: Option<SocketAddr>,
 }
 
 /// A running server. Dropping it ends its tasks; [`Server::stop`] ends it in good order.
@@ -114,14 +120,14 @@ impl Server {
         let config = &app.config;
         let mut ports = Ports::default();
         let mut tasks = JoinSet::new();
-        let nowhere = String::new();
-        let srs_listen = if config.compat.srs_api { &config.compat.srs_listen } else { &nowhere };
+        let srs_listen = if config.compat.srs_api { config.compat.srs_listen.as_str() } else { "" };
         let listen = [
-            ("http.listen", &config.http.listen, None, Kind::Http),
+            ("http.listen", config.http.listen.as_str(), None, Kind::Http),
             ("http.tls_listen", &config.http.tls_listen, tls.clone(), Kind::Https),
             ("rtmp.listen", &config.rtmp.listen, None, Kind::Rtmp),
             ("rtmp.tls_listen", &config.rtmp.tls_listen, tls, Kind::Rtmps),
             ("compat.srs_listen", srs_listen, None, Kind::Srs),
+            ("acme.http_listen", config.challenge_listen(), None, Kind::Challenges),
         ];
         let mut bound = Vec::new();
         for (key, address, tls, kind) in listen {
@@ -131,7 +137,7 @@ impl Server {
             let secure = matches!(kind, Kind::Https | Kind::Rtmps);
             anyhow::ensure!(
                 !secure || tls.is_some(),
-                "{key} = {address:?} needs a certificate: set tls.cert_file and tls.key_file"
+                "{key} = {address:?} needs a certificate: set tls.cert_file and tls.key_file, or acme.domains"
             );
             let addr: SocketAddr = address
                 .parse()
@@ -156,6 +162,7 @@ impl Server {
                 permits: match kind {
                     // Of its own: when the server is full, one wants to see why.
                     Kind::Metrics => Permits::new(metrics::MAX_CONNECTIONS, 0),
+                    Kind::Challenges => Permits::new(acme::MAX_CONNECTIONS, acme::MAX_CONNECTIONS_PER_IP),
                     _ => app.permits.clone(),
                 },
                 not_sent_low_water: config.fanout.not_sent_low_water_bytes,
@@ -172,12 +179,17 @@ impl Server {
                 Kind::Metrics => {
                     tasks.spawn(door.run(move |c, _, permit| metrics::serve(app.clone(), c, permit)))
                 }
+                Kind::Challenges => {
+                    tasks.spawn(door.run(move |c, _, permit| acme::serve(app.clone(), c, permit)))
+                }
             };
         }
         tasks.spawn(sweep(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
-        if let Some(certificate) = app.certificate.clone() {
+        if app.acme.is_some() {
+            tasks.spawn(acme::run(app.clone()));
+        } else if let Some(certificate) = app.certificate.clone() {
             tasks.spawn(net::watch_certificate(certificate));
         }
         if app.config.demo.enabled {
@@ -207,6 +219,7 @@ enum Kind {
     Rtmps,
     Metrics,
     Srs,
+    Challenges,
 }
 
 impl Kind {
@@ -218,6 +231,7 @@ impl Kind {
             Kind::Rtmps => "RTMPS",
             Kind::Metrics => "metrics",
             Kind::Srs => "SRS API",
+            Kind::Challenges => "ACME challenges",
         }
     }
 }
@@ -231,6 +245,7 @@ impl Ports {
             Kind::Rtmps => &mut self.rtmps,
             Kind::Metrics => &mut self.metrics,
             Kind::Srs => &mut self.srs,
+            Kind::Challenges => &mut self.challenges,
         }
     }
 }
@@ -238,6 +253,7 @@ impl Ports {
 impl App {
     fn new(data: Option<&Path>, config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<App> {
         let admission = Admission::new(&config, secrets, clock.clone())?;
+        let acme = Acme::open(data, &config.acme)?;
         let options = Options {
             grace_ms: config.hub.grace_seconds * 1_000,
             gop_max_ms: i64::try_from(config.hub.gop_max_ms)?,
@@ -275,7 +291,11 @@ impl App {
             counts: Counts::default(),
             health: Health::default(),
             cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),
-            certificate: tls_files(&config.tls).map(Certificate::load).transpose()?,
+            certificate: match &acme {
+                Some(acme) => Some(kept_certificate(acme)),
+                None => tls_files(&config.tls).map(Certificate::load).transpose()?,
+            },
+            acme,
             reload: OnceLock::new(),
             http_bounds: Bounds {
                 header_timeout: Duration::from_secs(config.http.header_timeout_seconds),
@@ -326,6 +346,10 @@ impl App {
 
     /// Reads the certificate again, from where `tls` says. Without TLS since the start there is nothing to do.
     pub(crate) fn reload_certificate(&self, tls: &config::Tls) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.acme.is_none() || tls_files(tls).is_none(),
+            "tls.cert_file: this server was started with acme.domains, so a certificate from files waits for a restart"
+        );
         match (&self.certificate, tls_files(tls)) {
             (Some(certificate), Some(files)) => certificate.reload(files),
             _ => Ok(()),
@@ -361,6 +385,24 @@ fn metrics_listener(address: &str) -> Option<tokio::net::TcpListener> {
 fn tls_files(tls: &config::Tls) -> Option<TlsFiles> {
     let there = !tls.cert_file.is_empty() || !tls.key_file.is_empty();
     there.then(|| TlsFiles { cert: tls.cert_file.clone().into(), key: tls.key_file.clone().into() })
+}
+
+/// The certificate of an earlier run. Without one the server serves all the same, as without TLS the show can begin.
+fn kept_certificate(acme: &Acme) -> Arc<Certificate> {
+    let certificate = Certificate::awaited();
+    let kept = acme.stored().and_then(|pem| pem.map(|pem| certificate.put(&pem)).transpose());
+    match kept {
+        Ok(Some(())) => {}
+        Ok(None) => {
+            warn!("acme: there is no certificate yet; until there is, HTTPS and RTMPS refuse everybody")
+        }
+        Err(error) => {
+            warn!(
+                "acme: the kept certificate cannot be used; until there is a new one, HTTPS and RTMPS refuse everybody: {error:#}"
+            );
+        }
+    }
+    certificate
 }
 
 async fn sweep(app: Arc<App>) {

@@ -37,6 +37,8 @@ pub struct Config {
     pub rtmp: Rtmp,
     /// The certificate of both.
     pub tls: Tls,
+    /// Where that comes from when it is not in files.
+    pub acme: Acme,
     /// Streams.
     pub hub: Hub,
     /// Writing to viewers.
@@ -113,6 +115,18 @@ pub struct Rtmp {
 pub struct Tls {
     pub cert_file: String,
     pub key_file: String,
+}
+
+/// `[acme]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Acme {
+    pub domains: Vec<String>,
+    pub email: String,
+    pub directory: String,
+    pub ca_file: String,
+    pub http_listen: String,
 }
 
 /// `[hub]`
@@ -315,6 +329,16 @@ pub struct FlagValue {
 }
 
 impl Config {
+    /// Where a listener for the authority's challenges is needed: nowhere without `acme.domains`, nor where the public
+    /// HTTP port is the same, as that answers them too.
+    pub fn challenge_listen(&self) -> &str {
+        let port = |address: &str| address.parse().ok().map(|address: std::net::SocketAddr| address.port());
+        let listen = &self.acme.http_listen;
+        let answered =
+            port(listen).is_some_and(|wanted| wanted != 0 && port(&self.http.listen) == Some(wanted));
+        if self.acme.domains.is_empty() || answered { "" } else { listen }
+    }
+
     /// What holds when nothing is set.
     pub fn defaults() -> Config {
         Layers::defaults().config().expect("the defaults are good; a test sees to it")

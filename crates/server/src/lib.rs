@@ -1,5 +1,6 @@
 //! The library half of `weir`: everything, so that tests can start a server in their own process.
 
+pub mod acme;
 mod address;
 pub mod admission;
 pub mod api;

@@ -2,10 +2,13 @@
 
 mod accept;
 mod bind;
+pub(crate) mod der;
 mod permits;
 mod tls;
+mod trust;
 
 pub use accept::Door;
 pub use bind::bind;
 pub use permits::{Permit, Permits, Refused, RefusedSoFar};
 pub use tls::{Certificate, Stream, TlsFiles, watch_certificate};
+pub(crate) use trust::{connector, roots};

@@ -1,7 +1,6 @@
 //! `weir doctor`: looks at the machine and the configuration before the show, and says what to mend and how.
 
 mod certificate;
-mod der;
 mod machine;
 mod ports;
 
@@ -121,7 +120,7 @@ fn look(args: &Args) -> Vec<Finding> {
             ));
             findings.extend(ports::look(&config, &args.data));
             findings.extend(machine::limits(&config));
-            findings.extend(certificate::look(&config));
+            findings.extend(certificate::look(&config, &args.data));
             findings.extend(signing(&config));
         }
         Err(problems) => {

@@ -56,6 +56,9 @@ const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b",
 const ROLES: &[&str] = &["push", "play"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
 
+/// Most names in one certificate: what Let's Encrypt takes.
+const DOMAINS_MAX: usize = 100;
+
 /// Longest text on the demo's picture, in bytes.
 const TITLE_MAX: usize = 64;
 
@@ -96,6 +99,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
         ("rtmp.tls_listen", &config.rtmp.tls_listen),
         ("metrics.listen", &config.metrics.listen),
         ("compat.srs_listen", &config.compat.srs_listen),
+        ("acme.http_listen", &config.acme.http_listen),
     ] {
         if !address.is_empty() && address.parse::<SocketAddr>().is_err() {
             found.rule(
@@ -117,6 +121,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
         );
     }
     tls(config, &mut found);
+    acme(config, &mut found);
     if !config.server.public_host.is_empty() && !is_host(&config.server.public_host) {
         found.rule(
             "server.public_host",
@@ -197,13 +202,61 @@ fn tls(config: &Config, found: &mut Found<'_>) {
     for (key, address) in
         [("http.tls_listen", &config.http.tls_listen), ("rtmp.tls_listen", &config.rtmp.tls_listen)]
     {
-        if !address.is_empty() && config.tls.cert_file.is_empty() {
+        if !address.is_empty() && config.tls.cert_file.is_empty() && config.acme.domains.is_empty() {
             found.rule(
                 key,
-                format!("`{key}` needs a certificate: set `tls.cert_file` and `tls.key_file`"),
-                format!("`{key}` 需要证书：请设置 `tls.cert_file` 和 `tls.key_file`"),
+                format!(
+                    "`{key}` needs a certificate: set `tls.cert_file` and `tls.key_file`, or `acme.domains`"
+                ),
+                format!("`{key}` 需要证书：请设置 `tls.cert_file` 和 `tls.key_file`，或 `acme.domains`"),
             );
         }
+    }
+}
+
+fn acme(config: &Config, found: &mut Found<'_>) {
+    let acme = &config.acme;
+    let is_url = |text: &str| {
+        text.strip_prefix("https://").is_some_and(|rest| {
+            !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+    };
+    if !is_url(&acme.directory) {
+        found.rule(
+            "acme.directory",
+            "`acme.directory` must begin with https://",
+            "`acme.directory` 应以 https:// 开头",
+        );
+    }
+    if !acme.email.is_empty()
+        && (!acme.email.contains('@') || !acme.email.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        found.rule("acme.email", "`acme.email` must be an e-mail address", "`acme.email` 应是邮箱地址");
+    }
+    if acme.domains.is_empty() {
+        return;
+    }
+    let is_name = |name: &String| is_host(name) && name.parse::<IpAddr>().is_err();
+    if acme.domains.len() > DOMAINS_MAX || !acme.domains.iter().all(is_name) {
+        found.rule(
+            "acme.domains",
+            format!("`acme.domains` takes at most {DOMAINS_MAX} host names, such as live.example.com; no wildcards and no IP addresses"),
+            format!("`acme.domains` 最多 {DOMAINS_MAX} 个域名，如 live.example.com；不支持通配符和 IP"),
+        );
+    }
+    if !config.tls.cert_file.is_empty() {
+        found.rule(
+            "acme.domains",
+            "`acme.domains` and `tls.cert_file` are two places for one certificate: set one of them",
+            "`acme.domains` 和 `tls.cert_file` 只能设一个：证书只有一个来源",
+        );
+    }
+    if config.http.tls_listen.is_empty() && config.rtmp.tls_listen.is_empty() {
+        found.rule(
+            "acme.domains",
+            "`acme.domains` gets a certificate that nobody would see: set `http.tls_listen` or `rtmp.tls_listen`",
+            "`acme.domains` 申请的证书没有用处：请设置 `http.tls_listen` 或 `rtmp.tls_listen`",
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::assets;
 use super::head::{API, Head};
 use super::response::Response;
+use crate::acme;
 use crate::api;
 use crate::app::App;
 use crate::flv::url::{self, Named};
@@ -38,6 +39,7 @@ pub fn route(path: &str) -> Route {
         ["readyz"] => Route::Other(|app, _, _| api::health::ready(app)),
         ["startupz"] => Route::Other(|app, _, _| api::health::started(app)),
         ["metrics"] => Route::Metrics,
+        [".well-known", "acme-challenge", _] => Route::Other(|app, head, _| acme::answer(app, &head.path)),
         ["api", ..] => Route::Other(|_, _, _| not_found()),
         _ => Route::Other(assets::answer),
     }

@@ -62,6 +62,7 @@ pub fn text(app: &App) -> String {
     for code in Code::ALL {
         problems.with(&[("code", code.name())], app.health.count(code));
     }
+    certificate(app, &mut text);
     process(&mut text);
     text.finish()
 }
@@ -150,6 +151,17 @@ fn limits(app: &App, text: &mut Text) {
     limits.with(&[("limit", "hub.gop_max")], totals.groups_outgrown);
     for (limit, count) in app.counts.limits() {
         limits.with(&[("limit", limit)], count);
+    }
+}
+
+fn certificate(app: &App, text: &mut Text) {
+    let mut expiry = text.family(&f::CERTIFICATE);
+    if let Some(until) = app.certificate.as_ref().and_then(|certificate| certificate.expires_at()) {
+        expiry.only(until);
+    }
+    let mut failures = text.family(&f::ACME);
+    for (reason, count) in app.counts.acme_failures() {
+        failures.with(&[("reason", reason)], count);
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Counts {
     refusals: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     limits: [AtomicU64; Limit::ALL.len()],
     publishers_lost: AtomicU64,
+    /// By reason, from a list in the program.
+    acme_failures: Mutex<BTreeMap<&'static str, u64>>,
     api: Mutex<Histogram>,
 }
 
@@ -86,6 +88,7 @@ impl Default for Counts {
             refusals: Mutex::default(),
             limits: [const { AtomicU64::new(0) }; Limit::ALL.len()],
             publishers_lost: AtomicU64::new(0),
+            acme_failures: Mutex::default(),
             api: Mutex::new(Histogram::long()),
         }
     }
@@ -110,6 +113,11 @@ impl Counts {
         self.publishers_lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// An order of a certificate came to nothing.
+    pub fn acme_failed(&self, reason: &'static str) {
+        *self.acme_failures.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
+    }
+
     /// The API answered.
     pub fn api_answered(&self, took: Duration) {
         self.api.lock().unwrap_or_else(PoisonError::into_inner).observe(took);
@@ -128,6 +136,10 @@ impl Counts {
 
     pub(super) fn publishers_lost(&self) -> u64 {
         self.publishers_lost.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn acme_failures(&self) -> BTreeMap<&'static str, u64> {
+        self.acme_failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn api(&self) -> Histogram {

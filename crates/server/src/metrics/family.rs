@@ -63,6 +63,8 @@ families! {
     API: Histogram "weir_api_request_seconds" [] "Time that an API request takes", "API 请求用时";
     LIMITS: Counter "weir_limit_hits_total" ["limit"] "Times that somebody came to a bound, by its key", "触及限额的次数，按配置项";
     PROBLEMS: Gauge "weir_ingest_problem" ["code"] "Streams whose push has this problem", "推流存在该问题的流数";
+    CERTIFICATE: Gauge "weir_certificate_expiry_timestamp_seconds" [] "When the certificate in force ends, in seconds since 1970; absent without one", "当前证书的到期时间，1970 年以来的秒数；没有证书则无此项";
+    ACME: Counter "weir_acme_failures_total" ["reason"] "Orders of a certificate that came to nothing: authority, connection, dns, unauthorized, caa, rate_limited, refused, local", "未成功的证书申请，按原因：authority、connection、dns、unauthorized、caa、rate_limited、refused、local";
     RESIDENT: Gauge "process_resident_memory_bytes" [] "Memory in use", "占用的内存";
     CPU: Counter "process_cpu_seconds_total" [] "Processor time used", "占用的 CPU 时间";
     FDS: Gauge "process_open_fds" [] "Open file descriptors", "打开的文件描述符";

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{info, warn};
 
+use super::der;
 use crate::fanout::Socket;
 
 /// Where the certificate chain and its key are.
@@ -34,14 +35,25 @@ pub struct TlsFiles {
 /// The certificate in force. It can be replaced while the server runs; connections that are there keep theirs.
 #[derive(Debug)]
 pub struct Certificate {
-    current: RwLock<(Arc<CertifiedKey>, TlsFiles)>,
+    current: RwLock<Current>,
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    key: Option<Arc<CertifiedKey>>,
+    files: Option<TlsFiles>,
 }
 
 impl Certificate {
     /// Reads the files.
     pub fn load(files: TlsFiles) -> anyhow::Result<Arc<Certificate>> {
-        let key = read(&files)?;
-        Ok(Arc::new(Certificate { current: RwLock::new((key, files)) }))
+        let key = Some(read(&files)?);
+        Ok(Arc::new(Certificate { current: RwLock::new(Current { key, files: Some(files) }) }))
+    }
+
+    /// None yet: until [`Certificate::put`] brings one, every TLS handshake is refused.
+    pub fn awaited() -> Arc<Certificate> {
+        Arc::new(Certificate { current: RwLock::default() })
     }
 
     /// An acceptor for TLS 1.2 and 1.3 that always has the certificate in force.
@@ -57,14 +69,33 @@ impl Certificate {
 
     /// Reads the files again, or others. On an error the certificate in force stays.
     pub fn reload(&self, files: TlsFiles) -> anyhow::Result<()> {
-        let key = read(&files)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = (key, files);
+        let key = Some(read(&files)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { key, files: Some(files) };
         Ok(())
     }
 
-    /// The files that the certificate in force was read from.
-    pub fn files(&self) -> TlsFiles {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    /// Takes a chain and its key from one PEM text. On an error the certificate in force stays.
+    pub fn put(&self, pem: &str) -> anyhow::Result<()> {
+        let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>()?;
+        let key = certified(chain, PrivateKeyDer::from_pem_slice(pem.as_bytes())?)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            Current { key: Some(key), files: None };
+        Ok(())
+    }
+
+    /// The files that the certificate in force was read from, if it was.
+    pub fn files(&self) -> Option<TlsFiles> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).files.clone()
+    }
+
+    /// The certificate in force, if there is one.
+    pub fn held(&self) -> Option<Arc<CertifiedKey>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).key.clone()
+    }
+
+    /// The last second at which the certificate in force is good, since 1970.
+    pub fn expires_at(&self) -> Option<i64> {
+        der::validity(&self.held()?.cert).map(|(_, until)| until)
     }
 }
 
@@ -74,10 +105,11 @@ const WATCH: Duration = Duration::from_secs(30);
 /// Reads the certificate again whenever its files have changed, as a renewal does. Files that do not fit, such as
 /// those of a renewal that is half written, change nothing.
 pub async fn watch_certificate(certificate: Arc<Certificate>) {
-    let mut seen = certificate.files().changed_at();
+    let Some(files) = certificate.files() else { return };
+    let mut seen = files.changed_at();
     loop {
         sleep(WATCH).await;
-        let files = certificate.files();
+        let Some(files) = certificate.files() else { return };
         let now = files.changed_at();
         if now != seen {
             match certificate.reload(files) {
@@ -97,7 +129,7 @@ impl TlsFiles {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).0.clone())
+        self.held()
     }
 }
 
@@ -108,6 +140,13 @@ fn read(files: &TlsFiles) -> anyhow::Result<Arc<CertifiedKey>> {
     anyhow::ensure!(!chain.is_empty(), "tls.cert_file: {} holds no certificate", files.cert.display());
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .with_context(|| format!("tls.key_file: cannot read a private key from {}", files.key.display()))?;
+    certified(chain, key)
+}
+
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> anyhow::Result<Arc<CertifiedKey>> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     let key = CertifiedKey::from_der(chain, key, &provider)
         .context("tls: the certificate and the key do not belong together")?;

@@ -1,14 +1,9 @@
 //! Connecting to another server: resolved once, guarded, within a bound, with TLS where the address says so.
 
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,6 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::Failure;
 use super::target::{Guard, Target};
+use crate::net::connector;
 
 /// A connection, encrypted or not.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -42,23 +38,7 @@ pub(super) struct Dialer {
 impl Dialer {
     /// Trusts the authorities that browsers trust, and those in `ca_file`.
     pub(super) fn new(ca_file: &str, patience: Patience) -> anyhow::Result<Dialer> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if !ca_file.is_empty() {
-            let path = Path::new(ca_file);
-            let cannot = || format!("relays.ca_file: cannot read certificates from {ca_file}");
-            let own: Vec<CertificateDer<'static>> =
-                CertificateDer::pem_file_iter(path).and_then(Iterator::collect).with_context(cannot)?;
-            anyhow::ensure!(!own.is_empty(), "relays.ca_file: {ca_file} holds no certificate");
-            for authority in own {
-                roots.add(authority).with_context(cannot)?;
-            }
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Dialer { tls: TlsConnector::from(Arc::new(config)), patience })
+        Ok(Dialer { tls: connector("relays.ca_file", ca_file)?, patience })
     }
 
     /// A connection to the target's host.

@@ -61,7 +61,7 @@ impl Weir {
 
     /// A server with the keys of another one, as after a restart.
     pub fn start_again(file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
-        Weir::build(None, file, keys, secrets)
+        Weir::build(None, file, keys, secrets, Clock::system())
     }
 
     /// A server on a data folder that stays, with the secrets in it.
@@ -73,10 +73,17 @@ impl Weir {
     pub fn start_file_in(data: &Path, file: &str, keys: &[(&str, &str)]) -> Weir {
         let secrets = Secrets::load(data).expect("readable secrets");
         let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
-        Weir::build(Some(data), file, keys, secrets)
+        Weir::build(Some(data), file, keys, secrets, Clock::system())
     }
 
-    fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets) -> Weir {
+    /// The same, with a calendar that may have been set before.
+    pub fn start_at(clock: Clock, data: &Path, keys: &[(&str, &str)]) -> Weir {
+        let secrets = Secrets::load(data).expect("readable secrets");
+        let secrets = secrets.unwrap_or_else(|| Secrets::create(data).expect("secrets"));
+        Weir::build(Some(data), "", keys, secrets, clock)
+    }
+
+    fn build(data: Option<&Path>, file: &str, keys: &[(&str, &str)], secrets: Secrets, clock: Clock) -> Weir {
         let mut layers = Layers::defaults();
         layers.add_file(Path::new("weir.toml"), file);
         layers.add_env(&BASE.iter().chain(keys).map(variable).collect::<Vec<_>>());
@@ -86,7 +93,6 @@ impl Weir {
             .enable_all()
             .build()
             .expect("runtime");
-        let clock = Clock::system();
         let server =
             runtime.block_on(Server::start_in(data, config, &secrets, clock.clone())).expect("start");
         let ports = server.ports;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod acme;
 mod api;
 mod auth;
 mod bounds;

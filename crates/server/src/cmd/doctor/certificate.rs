@@ -1,6 +1,7 @@
 //! The certificate: that it can be used, for how long, for which names, and that its chain is whole. Browsers often
 //! mend a chain without its middle; WeChat and most players do not.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::RootCertStore;
@@ -9,10 +10,11 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::{Finding, der};
+use super::Finding;
+use crate::acme::Store;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::net::{Certificate, TlsFiles};
+use crate::net::{Certificate, TlsFiles, der, roots};
 use crate::time::rfc3339;
 
 /// Days before its end at which a certificate should have been renewed: the usual tools renew at thirty.
@@ -20,9 +22,14 @@ const DAYS_LOW: i64 = 14;
 
 const DAY: i64 = 86_400;
 
+/// The share of its life that a certificate of ACME's has left when a renewal is long overdue: one is tried when a third
+/// is left, whatever the length of the whole.
+const LIFE_LOW: i64 = 5;
+
 /// Looks at it, if there is one.
-pub(super) fn look(config: &Config) -> Vec<Finding> {
-    if config.tls.cert_file.is_empty() {
+pub(super) fn look(config: &Config, data: &Path) -> Vec<Finding> {
+    let by_acme = !config.acme.domains.is_empty();
+    if config.tls.cert_file.is_empty() && !by_acme {
         let finding = match config.server.public_host.is_empty() {
             true => Finding::ok("certificate", "none is set", "没有设置"),
             false => Finding::warn(
@@ -31,13 +38,27 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
                 "没有设置；小程序只接受 https:// 和 wss://",
             )
             .fix(
-                "set tls.cert_file, tls.key_file and http.tls_listen, unless something before weir does TLS",
-                "设置 tls.cert_file、tls.key_file 和 http.tls_listen；前面另有 TLS 终结则不用",
+                "set acme.domains (or tls.cert_file and tls.key_file) and http.tls_listen, unless something before weir does TLS",
+                "设置 acme.domains（或 tls.cert_file 和 tls.key_file）和 http.tls_listen；前面另有 TLS 终结则不用",
             ),
         };
         return vec![finding];
     }
-    let files = TlsFiles { cert: (&config.tls.cert_file).into(), key: (&config.tls.key_file).into() };
+    let files = match by_acme {
+        true => {
+            let kept = Store::of(data).certificate_path();
+            if !kept.exists() {
+                let domains = config.acme.domains.join(", ");
+                return vec![Finding::ok(
+                    "certificate",
+                    format!("none yet; weir serve gets one for {domains}, and its log tells how that goes"),
+                    format!("还没有；weir serve 会为 {domains} 申请，过程见日志"),
+                )];
+            }
+            TlsFiles { cert: kept.clone(), key: kept }
+        }
+        false => TlsFiles { cert: (&config.tls.cert_file).into(), key: (&config.tls.key_file).into() },
+    };
     let chain = Certificate::load(files.clone())
         .and_then(|_| Ok(CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>()?));
     let chain = match chain {
@@ -54,26 +75,33 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     let hosts = std::iter::once(&config.server.public_host)
         .chain(config.domain.iter().map(|domain| &domain.name))
         .filter(|host| !host.is_empty());
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    // The authority that the operator trusts to give certificates is trusted to have given this one.
+    let own = if by_acme { config.acme.ca_file.as_str() } else { "" };
+    let roots = match roots("acme.ca_file", own) {
+        Ok(roots) => roots,
+        Err(error) => {
+            let finding = Finding::fail("certificate", format!("{error:#}"), format!("{error:#}"));
+            return vec![finding.fix("mend acme.ca_file", "改正 acme.ca_file")];
+        }
+    };
     let now = Clock::system().unix_seconds();
-    let mut findings = vec![validity(&chain, now), whole(&chain, &roots, now)];
+    let mut findings = vec![validity(&chain, now, by_acme), whole(&chain, &roots, now)];
     findings.extend(names(&chain, hosts.map(String::as_str)));
     findings
 }
 
-fn validity(chain: &[CertificateDer<'_>], now: i64) -> Finding {
-    let renew = |finding: Finding| {
-        finding.fix(
+fn validity(chain: &[CertificateDer<'_>], now: i64, by_acme: bool) -> Finding {
+    let renew = |finding: Finding| match by_acme {
+        true => finding.fix(
+            "the running server should have renewed it: its log says at `acme:` what is in the way",
+            "运行中的服务器本应已续期：看日志里 `acme:` 开头的行",
+        ),
+        false => finding.fix(
             "renew it; the running server reads the new files by itself",
             "续期证书；运行中的服务器会自动读取新文件",
-        )
+        ),
     };
-    let read: Option<Vec<_>> = chain.iter().map(|one| der::certificate(one)).collect();
-    // The first to end ends the chain.
-    let dates = read.as_deref().and_then(|all| {
-        Some((all.iter().map(|one| one.from).max()?, all.iter().map(|one| one.until).min()?))
-    });
-    let Some((from, until)) = dates else {
+    let Some((from, until)) = der::validity(chain) else {
         return renew(Finding::fail("certificate", "its dates cannot be read", "无法读取有效期"));
     };
     let (end, days) = (rfc3339(until.saturating_mul(1_000)), (until - now).div_euclid(DAY));
@@ -86,9 +114,10 @@ fn validity(chain: &[CertificateDer<'_>], now: i64) -> Finding {
             .fix("wait, or set the clock", "等待生效，或校准时钟");
     }
     let (en, zh) = (format!("good for {days} days, until {end}"), format!("剩余 {days} 天，到 {end}"));
-    match days {
-        ..DAYS_LOW => renew(Finding::warn("certificate", en, zh)),
-        _ => Finding::ok("certificate", en, zh),
+    let low = if by_acme { (until - from) / LIFE_LOW } else { DAYS_LOW * DAY };
+    match until - now < low {
+        true => renew(Finding::warn("certificate", en, zh)),
+        false => Finding::ok("certificate", en, zh),
     }
 }
 
@@ -143,8 +172,8 @@ fn names<'a>(chain: &[CertificateDer<'_>], hosts: impl Iterator<Item = &'a str>)
             format!("证书不适用于 {bad}"),
         );
         return Some(finding.fix(
-            "get one for these names, or mend server.public_host",
-            "申请包含这些域名的证书，或改正 server.public_host",
+            "get one for these names (acme.domains, where weir gets it), or mend server.public_host",
+            "申请包含这些域名的证书（由 weir 申请的，写进 acme.domains），或改正 server.public_host",
         ));
     }
     if good.is_empty() {
@@ -218,11 +247,22 @@ mod tests {
         let Made { leaf, middle, .. } = made();
         let chain = [leaf, middle];
         let end = 1_830_297_600;
-        assert_eq!(validity(&chain, NOW).verdict, Verdict::Ok);
-        let soon = validity(&chain, end - 5 * DAY);
+        assert_eq!(validity(&chain, NOW, false).verdict, Verdict::Ok);
+        let soon = validity(&chain, end - 5 * DAY, false);
         assert!(soon.verdict == Verdict::Warn && soon.seen[0].contains("5 days"), "{soon:?}");
-        assert_eq!(validity(&chain, end + 1).verdict, Verdict::Fail);
-        assert_eq!(validity(&chain, 1_700_000_000).verdict, Verdict::Fail);
+        assert_eq!(validity(&chain, end + 1, false).verdict, Verdict::Fail);
+        assert_eq!(validity(&chain, 1_700_000_000, false).verdict, Verdict::Fail);
+        // Three years long: what is renewed by itself is late with seven months left, whatever the days.
+        assert_eq!(validity(&chain, end - 230 * DAY, true).verdict, Verdict::Ok);
+        assert_eq!(validity(&chain, end - 200 * DAY, true).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn before_the_first_order_of_acme_there_is_nothing_to_complain_of() {
+        let scratch = crate::scratch::Scratch::new();
+        let text = "[acme]\ndomains = [\"live.example.com\"]\n[http]\ntls_listen = \"[::]:443\"";
+        let findings = look(&Config::from_toml(text).unwrap(), scratch.path());
+        assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:?}");
     }
 
     #[test]

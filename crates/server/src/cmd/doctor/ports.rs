@@ -16,15 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Looks at every address that the configuration listens on.
 pub(super) fn look(config: &Config, data: &Path) -> Vec<Finding> {
     let runs = runs(data);
-    let none = String::new();
-    let srs = if config.compat.srs_api { &config.compat.srs_listen } else { &none };
+    let srs = if config.compat.srs_api { config.compat.srs_listen.as_str() } else { "" };
     let wanted = [
-        ("http.listen", &config.http.listen),
+        ("http.listen", config.http.listen.as_str()),
         ("http.tls_listen", &config.http.tls_listen),
         ("rtmp.listen", &config.rtmp.listen),
         ("rtmp.tls_listen", &config.rtmp.tls_listen),
         ("metrics.listen", &config.metrics.listen),
         ("compat.srs_listen", srs),
+        ("acme.http_listen", config.challenge_listen()),
     ];
     // Sockets need a runtime, though nothing is awaited. Without one there is nothing to say about ports.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {

@@ -1,18 +1,20 @@
 //! As much of a certificate (RFC 5280 section 4.1) as tells who signed it, for whom, and until when.
 
+use rustls::pki_types::CertificateDer;
+
 use crate::time::days_from_civil;
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Certificate<'a> {
+pub(crate) struct Certificate<'a> {
     /// Who signed it, encoded.
-    pub(super) issuer: &'a [u8],
+    pub(crate) issuer: &'a [u8],
     /// Whose it is, encoded.
-    pub(super) subject: &'a [u8],
+    pub(crate) subject: &'a [u8],
     /// The first second at which it is good, since 1970.
-    pub(super) from: i64,
+    pub(crate) from: i64,
     /// The last one.
-    pub(super) until: i64,
+    pub(crate) until: i64,
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -21,7 +23,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// Reads an X.509 certificate; `None` when it is none.
-pub(super) fn certificate(der: &[u8]) -> Option<Certificate<'_>> {
+pub(crate) fn certificate(der: &[u8]) -> Option<Certificate<'_>> {
     let mut outer = Der(der).inside(SEQUENCE)?;
     let mut body = outer.inside(SEQUENCE)?;
     if body.0.first() == Some(&VERSION) {
@@ -35,6 +37,12 @@ pub(super) fn certificate(der: &[u8]) -> Option<Certificate<'_>> {
     let (from, until) = (validity.time()?, validity.time()?);
     let (_, subject) = body.next()?;
     Some(Certificate { issuer, subject, from, until })
+}
+
+/// The first and the last second at which all of a chain is good: the first of its certificates to end ends it.
+pub(crate) fn validity(chain: &[CertificateDer<'_>]) -> Option<(i64, i64)> {
+    let read: Vec<_> = chain.iter().map(|one| certificate(one)).collect::<Option<_>>()?;
+    Some((read.iter().map(|one| one.from).max()?, read.iter().map(|one| one.until).min()?))
 }
 
 /// What is left of an encoding.
