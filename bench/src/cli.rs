@@ -132,9 +132,15 @@ struct Churn {
     /// Viewers that join, and that leave, per second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rate: u64,
+    /// Viewers at a time, who come first, at a thousand a second [default: four seconds' worth of the rate]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MAX_VIEWERS))]
+    viewers: Option<u64>,
     /// For how long
     #[arg(long, default_value_t = 30.0, value_parser = seconds)]
     seconds: f64,
+    /// The server's cores, as taskset takes them
+    #[arg(long, default_value = "0")]
+    server_cores: String,
 }
 
 #[derive(Debug, Args)]
@@ -186,8 +192,13 @@ pub(crate) fn main() -> Result<()> {
         }
         What::Churn(churn) => {
             let ground = ground(&churn.common)?;
-            let (rate, seconds) = (churn.rate as usize, churn.seconds);
-            let one = |peer: &Peer, protocol| scene::churn(&ground, peer, protocol, rate, seconds);
+            let coming = scene::Coming {
+                rate: churn.rate as usize,
+                viewers: churn.viewers.map(|viewers| viewers as usize),
+                seconds: churn.seconds,
+                cores: &churn.server_cores,
+            };
+            let one = |peer: &Peer, protocol| scene::churn(&ground, peer, protocol, coming);
             each(&churn.common, &ground, "churn", one, report::churn)
         }
         What::Memory(memory) => {

@@ -18,8 +18,11 @@ const SINGLE: u32 = 16;
 const SINGLE_PATIENCE: Duration = Duration::from_secs(4);
 const GROUP: Duration = Duration::from_secs(2);
 
-/// How long every player stays when they come and go.
+/// How long every player stays when they come and go and nothing else is asked for.
 const STAY_SECONDS: usize = 4;
+
+/// Players that come per second until all places are taken.
+const FILL_RATE: f64 = 1_000.0;
 
 /// After the last player left, before memory and descriptors are looked at again.
 const AFTERWARDS: Duration = Duration::from_secs(2);
@@ -92,24 +95,35 @@ pub(crate) struct Churned {
     pub(crate) first_error: Option<String>,
 }
 
-/// `rate` players join and as many leave per second, for `seconds`; each stays for four.
-pub(crate) fn churn(
-    ground: &Ground,
-    peer: &Peer,
-    protocol: Protocol,
-    rate: usize,
-    seconds: f64,
-) -> Result<Churned> {
-    let stage = Stage::set(ground, peer, 1, "0")?;
+/// How players come and go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coming<'a> {
+    /// How many join, and how many leave, per second.
+    pub(crate) rate: usize,
+    /// How many there are at a time; else each stays for four seconds.
+    pub(crate) viewers: Option<usize>,
+    pub(crate) seconds: f64,
+    /// The server's cores.
+    pub(crate) cores: &'a str,
+}
+
+/// The places are filled at a thousand a second; then whoever comes takes the place of the one who has stayed longest.
+pub(crate) fn churn(ground: &Ground, peer: &Peer, protocol: Protocol, coming: Coming<'_>) -> Result<Churned> {
+    let Coming { rate, seconds, .. } = coming;
+    let stage = Stage::set(ground, peer, 1, coming.cores)?;
     let id = stage.server.id();
-    let places = rate * STAY_SECONDS;
+    let places = coming.viewers.unwrap_or(rate * STAY_SECONDS);
+    let filled = places as f64 / FILL_RATE;
+    let seconds = seconds + filled;
     let before = process::usage(id);
     let mut crowd = Crowd::new(stage.target(protocol, 1), places, stage.clock)?;
     let start = Instant::now();
     let (mut joins, mut shown) = (0, 0);
     let (mut memory, mut descriptors) = (Vec::new(), Vec::new());
     while start.elapsed().as_secs_f64() < seconds {
-        let due = (start.elapsed().as_secs_f64() * rate as f64) as usize + 1;
+        let now = start.elapsed().as_secs_f64();
+        let due = now.min(filled) * FILL_RATE + (now - filled).max(0.0) * rate as f64;
+        let due = due as usize + 1;
         while joins < due {
             let place = joins % places;
             shown += usize::from(crowd.has_picture(place));
@@ -119,7 +133,7 @@ pub(crate) fn churn(
         crowd.turn(Duration::from_millis(2))?;
         // Once everybody who comes takes the place of one who leaves, the server's state should be level.
         let level = joins >= places;
-        if level && start.elapsed().as_secs_f64() >= STAY_SECONDS as f64 + 0.5 * (memory.len() + 1) as f64 {
+        if level && now >= filled + STAY_SECONDS as f64 + 0.5 * (memory.len() + 1) as f64 {
             let usage = process::usage(id);
             memory.push(usage.rss_kb as f64);
             descriptors.push(usage.descriptors as f64);
