@@ -1,17 +1,21 @@
 //! Fan-out: how a frame gets from one publisher to thousands of sockets.
 //!
 //! ```text
-//! publisher task     Publisher::push   stores the frame in the ring and marks its stream dirty in every shard
-//!                                      that has a viewer of it; one eventfd write if that shard sleeps
+//! publisher task     Publisher::push   stores the frame in the ring and leaves the news in the inbox of every shard that
+//!                                      has a viewer of it (one lock each); one eventfd write if that shard sleeps
 //! shard thread       Feed::pull        one lock and a few reference counts per wake-up, not per viewer
-//!                    Batch             the frame's wire bytes, made once per slot and gathered once per flush
+//!                    Lane              some 250 viewers who are due together; between two lanes news and newcomers
+//!                                      are seen to, so that nobody waits for a pass over thousands
+//!                    Batch             the frame's wire bytes, made once per slot and gathered once per lane
 //!                    Viewer            one `writev` per viewer and flush: this is where nearly all the time goes
 //! ```
 //!
-//! The price of live fan-out is the write call (6-7 us on loopback), hardly its size. So a shard writes at once while
-//! it has time and merges more frames into each write as its core fills: see `window`. A viewer's backlog is
+//! The price of live fan-out is the write call: 5-7 us on loopback for a frame of 2 KB, and half as much again for 13 KB. By
+//! profile the kernel has 97 % of a shard's time with 1,000 viewers. So a shard writes at once while it has time and
+//! merges more frames into each write as its core fills: see `window`. With hundreds of streams it is being woken that
+//! costs, so it rests for a millisecond between rounds: see `shard`. A viewer's backlog is
 //! a distance in the shared ring and never a queue; a socket that would block is left alone until the kernel says
-//! that it has room. There is no task, no lock and no allocation per viewer and frame.
+//! that it has room. There is no task, no lock and no allocation per viewer and frame (`tests/allocations.rs` counts).
 //!
 //! A transport takes part through [`Egress`]: it says how a frame looks on its wire and answers what the viewer
 //! sends. Nothing in here knows which transports there are.
