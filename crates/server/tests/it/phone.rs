@@ -69,6 +69,10 @@ fn a_still_image_and_silence_for_forty_seconds_reach_every_viewer_whole() {
     send_in_steps_of(2_000, &mut publisher, &followers, &clip.shots(1_000, 41_000));
     let summary = weir.app().hub.find(&hub::Name::new(STREAM)).expect("on air").summary();
     assert_eq!(summary.time_jumps, 0, "two pictures per second are no jump");
+    // The sound after the last picture may still be on its way: a push that ends is read to its end.
+    publisher.finish().expect("the end");
+    let stream = weir.app().hub.find(&hub::Name::new(STREAM)).expect("in its grace");
+    weir.wait_for("the end of the push", || stream.phase() == hub::Phase::Grace);
     end(&weir);
     for followed in finish_without_faults(followers) {
         assert_eq!(followed.watch.pictures.len(), 82);
