@@ -15,6 +15,7 @@ use testkit::viewer::Viewer;
 
 use crate::harness::{PATIENCE, Weir};
 use crate::raw::{self, Rtmp};
+use crate::show::on_air;
 
 /// A connection from one of the addresses of this machine.
 fn connect_from(last_byte: u8, to: SocketAddr) -> TcpStream {
@@ -35,14 +36,6 @@ fn read_to_close(socket: &mut TcpStream) -> Vec<u8> {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => all,
         Err(error) => panic!("the server does not close: {error}"),
     }
-}
-
-fn on_air(weir: &Weir, stream: &str) -> Publisher {
-    let mut publisher = Publisher::connect(&weir.rtmp_url(stream)).expect("a publisher");
-    publisher.send_headers(30).expect("headers");
-    publisher.send_all(&Clip::default().shots(0, 1_000)).expect("sent");
-    weir.wait_on_air(stream);
-    publisher
 }
 
 #[test]

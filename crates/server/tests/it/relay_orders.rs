@@ -7,25 +7,16 @@ use hub::Name;
 use serde_json::{Value, json};
 use testkit::clip::Clip;
 use testkit::follower::Follower;
-use testkit::publisher::Publisher;
 use testkit::watch::Watch;
 use weir::relay::{State, Status};
 
 use crate::api::{Api, assert_error, command, conforms, json, said};
 use crate::harness::{Folder, Weir};
 use crate::relay::{STREAM, name, section};
-use crate::show::{finish_without_faults, send_in_step, wait_for_picture};
+use crate::show::{finish_without_faults, on_air, send_in_step, wait_for_picture};
 
 /// What a reload must not change.
 const OPEN: [(&str, &str); 2] = [("push.scheme", "open"), ("play.scheme", "open")];
-
-fn on_air(weir: &Weir, stream: &str) -> Publisher {
-    let mut publisher = Publisher::connect(&weir.rtmp_url(stream)).expect("a publisher");
-    publisher.send_headers(30).expect("headers");
-    publisher.send_all(&Clip::default().shots(0, 1_000)).expect("sent");
-    weir.wait_on_air(stream);
-    publisher
-}
 
 fn relay_into(weir: &Weir, stream: &str) -> Option<Status> {
     weir.app().relays.list().into_iter().find(|relay| relay.stream.as_str() == stream)

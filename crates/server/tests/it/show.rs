@@ -1,6 +1,6 @@
 //! A publisher and its viewers in step: frames are sent as fast as everybody takes them, and no faster.
 
-use testkit::clip::{Shot, stamp};
+use testkit::clip::{Clip, Shot, stamp};
 use testkit::follower::{Followed, Follower};
 use testkit::publisher::Publisher;
 use testkit::watch::Watch;
@@ -13,6 +13,15 @@ const STEP_MS: u32 = 1_000;
 /// The addresses of a stream on every wire.
 pub fn wires(weir: &Weir, stream: &str) -> [String; 3] {
     [weir.rtmp_url(stream), weir.flv_url(stream), weir.ws_url(stream)]
+}
+
+/// A publisher whose stream is on air, with a second of it sent.
+pub fn on_air(weir: &Weir, stream: &str) -> Publisher {
+    let mut publisher = Publisher::connect(&weir.rtmp_url(stream)).expect("a publisher");
+    publisher.send_headers(30).expect("headers");
+    publisher.send_all(&Clip::default().shots(0, 1_000)).expect("sent");
+    weir.wait_on_air(stream);
+    publisher
 }
 
 /// One viewer on each wire. A picture that comes more than `gap_ms` after the one before it is a fault, unless it is
