@@ -10,7 +10,7 @@
 //!                    Viewer            one `writev` per viewer and flush: this is where nearly all the time goes
 //! ```
 //!
-//! The price of live fan-out is the write call: 5-7 us on loopback for a frame of 2 KB, and half as much again for 13 KB. By
+//! The price of live fan-out is the write call: 5-7 us on loopback for a frame of 2 KB, and 5 us more for 13 KB. By
 //! profile the kernel has 97 % of a shard's time with 1,000 viewers. So a shard writes at once while it has time and
 //! merges more frames into each write as its core fills: see `window`. With hundreds of streams it is being woken that
 //! costs, so it rests for a millisecond between rounds: see `shard`. A viewer's backlog is
