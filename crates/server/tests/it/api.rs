@@ -1,4 +1,5 @@
-//! The operator's API: who may use it, what it tells, and what it does to real publishers and viewers.
+//! The operator's API: who may use it, what it tells, and what it does to real publishers and viewers. One file, as every test
+//! speaks to the same table of operations with the same few helpers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
