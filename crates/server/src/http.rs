@@ -2,12 +2,14 @@
 //!
 //! One port serves the page, the API and the media. A media response has to leave HTTP's hands and go to a fan-out
 //! shard as a bare socket, which a framework does not give away; so the request loop is ours, and small: bounded
-//! heads, no request bodies, keep-alive, and one [`router`].
+//! heads, small request bodies, keep-alive, and one [`router`].
 
 pub mod assets;
+pub mod body;
 pub mod conn;
 pub mod head;
 pub mod response;
 pub mod router;
+pub mod send;
 pub mod side;
 pub mod websocket;

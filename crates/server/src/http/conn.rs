@@ -12,6 +12,7 @@ use tracing::info;
 use super::head::{BadHead, Head, Method};
 use super::response::{Response, preflight};
 use super::router::{self, Route};
+use super::send::send;
 use crate::admission::loggable;
 use crate::api;
 use crate::app::App;
@@ -24,7 +25,7 @@ use crate::net::{Permit, Stream};
 pub struct Bounds {
     /// From the first byte of a request to the end of its head.
     pub header_timeout: Duration,
-    /// Between two requests, and for a response to be taken.
+    /// Between two requests, and for more of a response to be taken.
     pub idle_timeout: Duration,
     /// Largest head of a request, in bytes.
     pub max_header_bytes: usize,
@@ -43,9 +44,9 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
             Read::Bad(response) => {
                 note_limit(&app, response.status());
                 let response = note_failure(response, client, requests + 1, "");
-                let bytes = response.encode(None, &app.cors(), false);
                 // The client may be gone or may not read; either way this connection is over.
-                let _ = timeout(bounds.header_timeout, connection.write_all(&bytes)).await;
+                let _ =
+                    send(&mut connection, response, None, &app.cors(), false, bounds.header_timeout).await;
                 let _ = timeout(bounds.header_timeout, connection.shutdown()).await;
                 return;
             }
@@ -80,9 +81,9 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
         };
         let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();
-        let bytes = response.encode(Some(&head), &app.cors(), keep_alive);
-        match timeout(bounds.idle_timeout, connection.write_all(&bytes)).await {
-            Ok(Ok(())) if keep_alive => {}
+        let cors = app.cors();
+        match send(&mut connection, response, Some(&head), &cors, keep_alive, bounds.idle_timeout).await {
+            Ok(()) if keep_alive => {}
             _ => {
                 let _ = timeout(bounds.header_timeout, connection.shutdown()).await;
                 return;

@@ -1,28 +1,33 @@
-//! Responses: a status, a few headers, a body that is all there.
+//! Responses: a status, a few headers, a body whose length is known.
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::head::{Head, Method};
+use super::body::Body;
+use super::head::Head;
 
 /// A response that ends.
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
-    body: Bytes,
+    body: Body,
 }
 
 impl Response {
     /// A response without a body.
     pub fn empty(status: u16) -> Response {
-        Response { status, headers: Vec::new(), body: Bytes::new() }
+        Response { status, headers: Vec::new(), body: Body::EMPTY }
     }
 
     /// A response with bytes of a media type.
     pub fn bytes(status: u16, media_type: &str, body: impl Into<Bytes>) -> Response {
-        let headers = vec![("Content-Type", media_type.to_owned())];
-        Response { status, headers, body: body.into() }
+        Response::body(status, media_type, Body::from(body.into()))
+    }
+
+    /// A response with a body of a media type.
+    pub fn body(status: u16, media_type: &str, body: Body) -> Response {
+        Response { status, headers: vec![("Content-Type", media_type.to_owned())], body }
     }
 
     /// A response with a value as JSON.
@@ -50,9 +55,9 @@ impl Response {
         self.status
     }
 
-    /// The bytes on the wire, in answer to `head` if there was one that could be read.
-    pub fn encode(&self, head: Option<&Head>, cors: &Cors, keep_alive: bool) -> Bytes {
-        let mut out = Vec::with_capacity(512 + self.body.len());
+    /// What is sent before the body, in answer to `head` if there was one that could be read.
+    pub fn encode_head(&self, head: Option<&Head>, cors: &Cors, keep_alive: bool) -> Bytes {
+        let mut out = Vec::with_capacity(512);
         status_line(&mut out, self.status);
         for (name, value) in &self.headers {
             header(&mut out, name, value);
@@ -63,10 +68,12 @@ impl Response {
         }
         header(&mut out, "Connection", if keep_alive { "keep-alive" } else { "close" });
         out.extend_from_slice(b"\r\n");
-        if head.is_none_or(|head| head.method != Method::Head) {
-            out.extend_from_slice(&self.body);
-        }
         out.into()
+    }
+
+    /// The body.
+    pub fn into_body(self) -> Body {
+        self.body
     }
 }
 

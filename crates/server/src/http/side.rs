@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::head::Head;
 use super::response::Response;
+use super::send::send;
 use crate::app::App;
 use crate::net::Stream;
 
@@ -47,9 +48,8 @@ where
         };
         let keep_alive = head.keep_alive() && head.body_len == 0;
         let response = answer(head.clone()).await;
-        let bytes = response.encode(Some(&head), &app.cors(), keep_alive);
-        match timeout(bounds.idle, connection.write_all(&bytes)).await {
-            Ok(Ok(())) if keep_alive => {}
+        match send(&mut connection, response, Some(&head), &app.cors(), keep_alive, bounds.idle).await {
+            Ok(()) if keep_alive => {}
             _ => {
                 // It may be gone already, which is as good.
                 let _ = timeout(bounds.idle, connection.shutdown()).await;

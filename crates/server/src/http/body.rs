@@ -1,0 +1,158 @@
+//! The body of a response: pieces in memory that many answers may share, or a range of a file.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Bytes of a file that are read at once, and so the most that a slow reader of a file holds.
+const BLOCK: usize = 256 * 1024;
+
+/// What follows the head.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Bytes that are all there, in pieces that are written in order and never copied.
+    Pieces(Vec<Bytes>),
+    /// Bytes `range` of a file.
+    File {
+        /// The file, open for reading.
+        file: Arc<File>,
+        /// Which of its bytes.
+        range: Range<u64>,
+    },
+}
+
+impl Body {
+    /// No bytes.
+    pub const EMPTY: Body = Body::Pieces(Vec::new());
+
+    /// How many bytes there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Body::Pieces(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
+            Body::File { range, .. } => range.end.saturating_sub(range.start),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next bytes to write, which are taken out of the body; empty when nothing is left. Of a file that is one
+    /// block, and a file that has become shorter than it was is an error.
+    pub async fn next(&mut self) -> io::Result<Chain> {
+        match self {
+            Body::Pieces(pieces) => Ok(std::mem::take(pieces).into()),
+            Body::File { file, range } => {
+                let left = range.end.saturating_sub(range.start);
+                let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+                if length == 0 {
+                    return Ok(Chain::default());
+                }
+                let (file, start) = (file.clone(), range.start);
+                let block = tokio::task::spawn_blocking(move || {
+                    let mut block = BytesMut::zeroed(length);
+                    file.read_exact_at(&mut block, start).map(|()| block.freeze())
+                });
+                let block = block.await.map_err(io::Error::other)??;
+                range.start += length as u64;
+                Ok(vec![block].into())
+            }
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        Body::Pieces(vec![bytes])
+    }
+}
+
+/// Pieces that are written as if they were one.
+#[derive(Debug, Default)]
+pub struct Chain(VecDeque<Bytes>);
+
+impl Chain {
+    /// Puts a piece before the others.
+    pub fn push_front(&mut self, piece: Bytes) {
+        self.0.push_front(piece);
+    }
+}
+
+impl From<Vec<Bytes>> for Chain {
+    fn from(pieces: Vec<Bytes>) -> Chain {
+        Chain(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
+    }
+}
+
+impl Buf for Chain {
+    fn remaining(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.front().map_or(&[], |piece| piece)
+    }
+
+    fn chunks_vectored<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
+        into.iter_mut().zip(&self.0).map(|(slot, piece)| *slot = IoSlice::new(piece)).count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(front) = self.0.front_mut() {
+            if count < front.len() {
+                return front.advance(count);
+            }
+            count -= front.len();
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_chain_is_taken_across_its_pieces() {
+        let mut chain =
+            Chain::from(vec![Bytes::from_static(b"abc"), Bytes::new(), Bytes::from_static(b"de")]);
+        chain.push_front(Bytes::from_static(b"-"));
+        let mut slices = [IoSlice::new(&[]); 2];
+        assert_eq!((chain.remaining(), chain.chunks_vectored(&mut slices)), (6, 2));
+        chain.advance(2);
+        assert_eq!(chain.chunk(), b"bc");
+        chain.advance(3);
+        assert_eq!(chain.chunk(), b"e");
+        chain.advance(1);
+        assert!(!chain.has_remaining() && chain.chunk().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_block_by_block_and_must_not_shrink() {
+        let path = std::env::temp_dir().join(format!("weir-body-{}", std::process::id()));
+        let content: Vec<u8> = (0..BLOCK + 1_000).map(|n| n.to_le_bytes()[0]).collect();
+        File::create(&path).unwrap().write_all(&content).unwrap();
+        let file = Arc::new(File::open(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        let end = content.len() as u64;
+        let mut body = Body::File { file: file.clone(), range: 5..end };
+        assert_eq!(body.len(), end - 5);
+        let mut read = Vec::new();
+        while !body.is_empty() {
+            let mut chain = body.next().await.unwrap();
+            read.extend_from_slice(&chain.copy_to_bytes(chain.remaining()));
+        }
+        assert_eq!(read, content[5..]);
+        assert!(!body.next().await.unwrap().has_remaining());
+        let mut body = Body::File { file, range: end - 5..end + 1 };
+        assert_eq!(body.next().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
