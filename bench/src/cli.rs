@@ -13,6 +13,7 @@ use crate::floor;
 use crate::house::House;
 use crate::measure::{Ground, Plan, Row, measure};
 use crate::peer::{Peer, Programs};
+use crate::plot;
 use crate::report::{self, Lines};
 use crate::scene;
 use crate::viewer::Protocol;
@@ -47,9 +48,19 @@ enum What {
     Memory(Memory),
     /// Weir alone, what no noise explains: memory per viewer, and writes per message with little and with much to do
     Check(Common),
+    /// Draws what `run --json` wrote: cost and latency over the number of viewers
+    Plot(Plot),
     /// The floor itself, which the others start as a process of its own
     #[command(hide = true)]
     Floor(FloorArgs),
+}
+
+#[derive(Debug, Args)]
+struct Plot {
+    /// Lines of JSON
+    from: PathBuf,
+    /// The picture, an SVG
+    to: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -212,6 +223,7 @@ pub(crate) fn main() -> Result<()> {
             let protocols: Vec<Protocol> = common.protos.iter().map(|proto| proto.protocol()).collect();
             check::check(&ground, &protocols, &mut Lines::to(common.json.as_deref())?)
         }
+        What::Plot(plot) => plot::draw(&plot.from, &plot.to),
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
             floor::serve(args.listen, batch, most)

@@ -12,6 +12,7 @@ mod flv;
 mod house;
 mod measure;
 mod peer;
+mod plot;
 mod process;
 mod publisher;
 mod report;

@@ -1,7 +1,5 @@
 //! Our playlists and transport streams beside other people's readers.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
-
 use std::collections::HashMap;
 
 use m3u8_rs::{MediaPlaylist, Playlist};

@@ -1,7 +1,5 @@
 //! Our readers beside other people's, on valid input.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
 use bytes::Bytes;
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, decode_nal};
