@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::audience;
 use crate::check;
 use crate::floor;
 use crate::house::House;
@@ -48,11 +49,36 @@ enum What {
     Memory(Memory),
     /// Weir alone, what no noise explains: memory per viewer, and writes per message with little and with much to do
     Check(Common),
+    /// Players of low-latency HLS: how soon each has a part, and that none misses one
+    Hls(Hls),
+    /// Whole segments of HLS: Weir's memory beside files that nginx serves
+    Segments(Segments),
     /// Draws what `run --json` wrote: cost and latency over the number of viewers
     Plot(Plot),
     /// The floor itself, which the others start as a process of its own
     #[command(hide = true)]
     Floor(FloorArgs),
+}
+
+#[derive(Debug, Args)]
+struct Hls {
+    #[command(flatten)]
+    common: Common,
+    /// How many players
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MAX_VIEWERS))]
+    viewers: u64,
+    /// Length of the measured window
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+}
+
+#[derive(Debug, Args)]
+struct Segments {
+    #[command(flatten)]
+    common: Common,
+    /// Length of the measured window
+    #[arg(long, default_value_t = 6.0, value_parser = seconds)]
+    seconds: f64,
 }
 
 #[derive(Debug, Args)]
@@ -222,6 +248,19 @@ pub(crate) fn main() -> Result<()> {
             let ground = ground(&common)?;
             let protocols: Vec<Protocol> = common.protos.iter().map(|proto| proto.protocol()).collect();
             check::check(&ground, &protocols, &mut Lines::to(common.json.as_deref())?)
+        }
+        What::Hls(hls) => {
+            let row = audience::watch(&ground(&hls.common)?, hls.viewers as usize, hls.seconds)?;
+            Lines::to(hls.common.json.as_deref())?.add("hls", &row)?;
+            println!("{}", report::watched(&row));
+            Ok(())
+        }
+        What::Segments(segments) => {
+            let rows = audience::segments(&ground(&segments.common)?, segments.seconds)?;
+            let mut lines = Lines::to(segments.common.json.as_deref())?;
+            rows.iter().try_for_each(|row| lines.add("segments", row))?;
+            println!("{}", report::served(&rows));
+            Ok(())
         }
         What::Plot(plot) => plot::draw(&plot.from, &plot.to),
         What::Floor(args) => {

@@ -1,6 +1,7 @@
 //! `bench`: load on Weir, on nginx-rtmp and on the kernel's own floor, in the same run. README.md says how to read it.
 
 mod amf;
+mod audience;
 mod check;
 mod chunk;
 mod cli;
@@ -9,7 +10,9 @@ mod connection;
 mod crowd;
 mod floor;
 mod flv;
+mod hls;
 mod house;
+mod http;
 mod measure;
 mod peer;
 mod plot;

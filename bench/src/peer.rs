@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -164,6 +165,17 @@ impl Server {
         }
     }
 
+    /// Puts a file into its folder, which nginx serves over HTTP.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let file = self.folder.join(name);
+        fs::write(&file, bytes).with_context(|| file.display().to_string())?;
+        // A server that runs as another user must be able to get there.
+        for path in [&self.folder, &file] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(())
+    }
+
     /// Why it is no longer there.
     pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
@@ -258,10 +270,12 @@ fn nginx(folder: &Path, programs: &Programs) -> Result<Vec<String>> {
     let text = format!(
         "load_module {modules}/ngx_rtmp_module.so;\ndaemon off;\nworker_processes 1;\nworker_rlimit_nofile 20000;\n\
          error_log {folder}/error.log warn;\npid {folder}/nginx.pid;\nevents {{ worker_connections 15000; }}\n\
+         http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; server {{ listen {files}; root {folder}; }} }}\n\
          rtmp {{ access_log off; server {{ listen {listen}; chunk_size 4096; application live {{ live on; }} }} }}\n",
         modules = programs.nginx_modules.display(),
         folder = folder.display(),
         listen = local(RTMP_PORT),
+        files = local(HTTP_PORT),
     );
     fs::write(&config, text)?;
     let [folder, config] = [folder, &config].map(|path| path.display().to_string());

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::audience::{Served, Watched};
 use crate::measure::Row;
 use crate::scene::{Churned, Held, Joined};
 use crate::stats::median;
@@ -208,6 +209,67 @@ pub(crate) fn memory(rows: &[Held]) -> String {
             number(Some(row.rss_per_viewer_kb), 2),
             number(Some(row.growth_kb_per_minute), 0),
             mb(row.rss_after_kb),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of players of low-latency HLS.
+pub(crate) fn watched(row: &Watched) -> String {
+    let columns = [
+        "players",
+        "seconds",
+        "parts",
+        "missed",
+        "lost",
+        "part p50 ms",
+        "p95",
+        "p99",
+        "newest picture p50 ms",
+        "p99",
+        "CPU-s/GB",
+        "cpu %",
+        "RSS KB/player",
+        "tool %",
+    ];
+    let mut table = Table::new("Low-latency HLS", columns.to_vec());
+    table.row(vec![
+        row.viewers.to_string(),
+        number(Some(row.seconds), 0),
+        row.parts.to_string(),
+        row.missed.to_string(),
+        row.lost.to_string(),
+        number(row.part_p50_ms, 0),
+        number(row.part_p95_ms, 0),
+        number(row.part_p99_ms, 0),
+        number(row.edge_p50_ms, 1),
+        number(row.edge_p99_ms, 1),
+        number(Some(row.cpu_s_per_gb), 2),
+        number(Some(row.cpu_percent), 1),
+        number(Some(row.rss_per_viewer_kb), 1),
+        number(Some(row.tool_percent), 0),
+    ]);
+    let mut text = table.finish();
+    if let Some(error) = &row.first_error {
+        text.push_str(&format!("\n{error}\n"));
+    }
+    text
+}
+
+/// The table of whole segments.
+pub(crate) fn served(rows: &[Served]) -> String {
+    let columns = ["peer", "segment KB", "GB/s", "CPU-s/GB", "/ nginx", "cpu %", "tool %"];
+    let mut table = Table::new("Segments of HLS", columns.to_vec());
+    let nginx = rows.iter().find(|row| row.peer == "nginx").map(|row| row.cpu_s_per_gb);
+    for row in rows {
+        table.row(vec![
+            row.peer.clone(),
+            (row.segment_bytes / 1000).to_string(),
+            number(Some(row.gb_per_second), 2),
+            number(Some(row.cpu_s_per_gb), 3),
+            number(nginx.map(|nginx| row.cpu_s_per_gb / nginx), 2),
+            number(Some(row.cpu_percent), 1),
+            number(Some(row.tool_percent), 0),
         ]);
     }
     table.finish()

@@ -29,7 +29,7 @@ const AVC_RECORD: [u8; 40] = [
     0x00, 0x04, 0x68, 0xcb, 0x8c, 0xb2,
 ];
 
-const STAMP_NAME: &[u8; 16] = b"WEIR-BENCH-STAMP";
+pub(crate) const STAMP_NAME: &[u8; 16] = b"WEIR-BENCH-STAMP";
 /// Length, NAL type, payload type, payload size, name, digits, stop bit.
 const STAMP_BYTES: usize = 4 + 3 + 16 + 16 + 1;
 /// Where the digits are in a picture's body, behind the five bytes of FLV's video header.
