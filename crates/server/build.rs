@@ -29,7 +29,7 @@ fn main() {
         let body = fs::read(file).expect("a file that was just listed");
         let mut hasher = DefaultHasher::new();
         body.hash(&mut hasher);
-        let etag = format!("\"{:016x}\"", hasher.finish());
+        let etag = format!("{:016x}", hasher.finish());
         let media_type = media_type(path);
         writeln!(
             code,

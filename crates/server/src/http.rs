@@ -6,8 +6,10 @@
 
 pub mod assets;
 pub mod body;
+pub mod conditional;
 pub mod conn;
 pub mod head;
+pub mod respond;
 pub mod response;
 pub mod router;
 pub mod send;

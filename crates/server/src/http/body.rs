@@ -43,6 +43,30 @@ impl Body {
         self.len() == 0
     }
 
+    /// Some of its bytes, of which it has at least so many. Nothing is copied.
+    pub fn slice(self, wanted: Range<u64>) -> Body {
+        match self {
+            Body::Pieces(pieces) => {
+                let mut at = 0;
+                let mut kept = Vec::new();
+                for piece in pieces {
+                    // Within a piece, so it is the size of something in memory.
+                    let within = |place: u64| place.saturating_sub(at).min(piece.len() as u64) as usize;
+                    let (from, to) = (within(wanted.start), within(wanted.end));
+                    at += piece.len() as u64;
+                    if from < to {
+                        kept.push(piece.slice(from..to));
+                    }
+                }
+                Body::Pieces(kept)
+            }
+            Body::File { file, range } => {
+                let place = |at: u64| range.start.saturating_add(at).min(range.end);
+                Body::File { file, range: place(wanted.start)..place(wanted.end) }
+            }
+        }
+    }
+
     /// The next bytes to write, which are taken out of the body; empty when nothing is left. Of a file that is one
     /// block, and a file that has become shorter than it was is an error.
     pub async fn next(&mut self) -> io::Result<Chain> {
@@ -136,6 +160,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_slice_shares_the_bytes_it_is_of() {
+        let pieces: Vec<Bytes> = ["ab", "", "cde", "f"].map(Bytes::from).into();
+        let start = pieces[0].as_ptr();
+        let body = Body::Pieces(pieces);
+        for (range, expected) in [(0..6, "abcdef"), (1..3, "bc"), (2..5, "cde"), (5..6, "f"), (3..3, "")] {
+            let mut slice = body.clone().slice(range.clone());
+            assert_eq!(slice.len(), range.end - range.start);
+            let mut chain = slice.next().await.unwrap();
+            assert!(range.start > 0 || chain.chunk().as_ptr() == start, "a copy");
+            assert_eq!(chain.copy_to_bytes(chain.remaining()), expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_file_is_read_block_by_block_and_must_not_shrink() {
         let path = std::env::temp_dir().join(format!("weir-body-{}", std::process::id()));
         let content: Vec<u8> = (0..BLOCK + 1_000).map(|n| n.to_le_bytes()[0]).collect();
@@ -143,7 +181,7 @@ mod tests {
         let file = Arc::new(File::open(&path).unwrap());
         std::fs::remove_file(&path).unwrap();
         let end = content.len() as u64;
-        let mut body = Body::File { file: file.clone(), range: 5..end };
+        let mut body = Body::File { file: file.clone(), range: 2..end }.slice(3..end - 2);
         assert_eq!(body.len(), end - 5);
         let mut read = Vec::new();
         while !body.is_empty() {

@@ -2,22 +2,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use tracing::info;
 
-use super::head::{BadHead, Head, Method};
-use super::response::{Response, preflight};
-use super::router::{self, Route};
+use super::head::Head;
+use super::respond::{Reply, note_failure, note_limit, refuse, respond};
+use super::response::Response;
 use super::send::send;
-use crate::admission::loggable;
-use crate::api;
 use crate::app::App;
-use crate::flv::play::{self, Client, Outcome};
-use crate::metrics::{self, Limit};
+use crate::flv::play::{self, Client};
 use crate::net::{Permit, Stream};
 
 /// Bounds of one connection.
@@ -54,30 +50,10 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
         };
         wait = bounds.idle_timeout;
         requests += 1;
-        let response = match (head.method, router::route(&head.path)) {
-            (Method::Options, _) => preflight(),
-            (_, Route::Api) => match read_body(&mut connection, &mut input, &head, &bounds).await {
-                Some(body) => {
-                    let began = Instant::now();
-                    let response = api::answer(&app, &head, body, peer).await;
-                    app.counts.api_answered(began.elapsed());
-                    response
-                }
-                None => return,
-            },
-            (Method::Other | Method::Post | Method::Put | Method::Delete, _) => Response::error(
-                405,
-                "method_not_allowed",
-                "only GET, HEAD and OPTIONS are answered here",
-                "这里只支持 GET、HEAD 和 OPTIONS",
-            )
-            .with("Allow", "GET, HEAD, OPTIONS"),
-            (_, Route::Flv(named)) => match play::request(&app, &head, &named, client).await {
-                Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, client),
-                Outcome::Answer(response) => response,
-            },
-            (_, Route::Metrics) => metrics::answer(&app, &head, peer).await,
-            (_, Route::Other(answer)) => answer(&app, &head, peer),
+        let Some(body) = read_body(&mut connection, &mut input, &head, &bounds).await else { return };
+        let response = match respond(&app, &head, body, client).await {
+            Reply::Answer(response) => response,
+            Reply::Play(granted) => return play::start(&app, connection, *granted, permit, client),
         };
         let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();
@@ -89,27 +65,6 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
                 return;
             }
         }
-    }
-}
-
-/// Gives a failure a number that is in the answer and in the log, so that whoever saw it can be helped. Of the address
-/// only the path is logged, as the query may hold a signature.
-fn note_failure(response: Response, client: Client, request: u64, path: &str) -> Response {
-    let status = response.status();
-    if status < 400 {
-        return response;
-    }
-    let id = format!("{}-{request}", client.id);
-    info!(session = client.id, request = id, peer = %client.peer, status, path = loggable(path), "request failed");
-    response.with("X-Request-Id", id)
-}
-
-fn note_limit(app: &App, status: u16) {
-    match status {
-        408 => app.counts.limit_hit(Limit::HeaderTimeout),
-        414 => app.counts.limit_hit(Limit::MaxTarget),
-        431 => app.counts.limit_hit(Limit::MaxHeaderBytes),
-        _ => {}
     }
 }
 
@@ -179,15 +134,4 @@ async fn read_head(connection: &mut Stream, input: &mut BytesMut, bounds: &Bound
             "请求发送过慢",
         )),
     }
-}
-
-fn refuse(bad: BadHead) -> Response {
-    let (status, zh) = match bad {
-        BadHead::Malformed(_) => (400, "请求格式错误"),
-        BadHead::TargetTooLong => (414, "地址过长"),
-        BadHead::HasBody => (400, "此地址不接受请求体"),
-        BadHead::NoLength => (411, "请求体须带 Content-Length，不支持分块传输"),
-        BadHead::BodyTooLarge => (413, "请求体过大"),
-    };
-    Response::error(status, "bad_request", &bad.to_string(), zh)
 }

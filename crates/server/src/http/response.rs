@@ -1,9 +1,12 @@
 //! Responses: a status, a few headers, a body whose length is known.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::body::Body;
+use super::conditional::{self, Validators};
 use super::head::Head;
 
 /// A response that ends.
@@ -11,13 +14,14 @@ use super::head::Head;
 pub struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
+    validators: Validators,
     body: Body,
 }
 
 impl Response {
     /// A response without a body.
     pub fn empty(status: u16) -> Response {
-        Response { status, headers: Vec::new(), body: Body::EMPTY }
+        Response { status, headers: Vec::new(), validators: Validators::default(), body: Body::EMPTY }
     }
 
     /// A response with bytes of a media type.
@@ -27,7 +31,7 @@ impl Response {
 
     /// A response with a body of a media type.
     pub fn body(status: u16, media_type: &str, body: Body) -> Response {
-        Response { status, headers: vec![("Content-Type", media_type.to_owned())], body }
+        Response { body, ..Response::empty(status) }.with("Content-Type", media_type)
     }
 
     /// A response with a value as JSON.
@@ -50,25 +54,75 @@ impl Response {
         self
     }
 
+    /// Names this version of what is at the address: letters, digits, `-`, `_` and `.`, without quotes. With it the answer
+    /// can be had in parts, and need not be sent to whoever has it.
+    pub fn with_etag(mut self, tag: &str) -> Response {
+        self.validators.etag = Some(format!("\"{tag}\""));
+        self
+    }
+
+    /// Says when what is at the address was last changed, in seconds since 1970. It is the weaker of the two witnesses, for
+    /// what never changes twice within a second.
+    pub fn with_modified(mut self, unix_seconds: i64) -> Response {
+        self.validators.modified = Some(conditional::whole_seconds(unix_seconds));
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// How long the body is, in bytes.
+    pub fn length(&self) -> u64 {
+        self.body.len()
+    }
+
+    /// What it can be told from older and newer ones by.
+    pub(super) fn validators(&self) -> Validators {
+        self.validators.clone()
+    }
+
+    /// The answer to whoever has this one already.
+    pub(super) fn into_not_modified(mut self) -> Response {
+        // RFC 9110, section 15.4.5: what would change how the stored answer is used, and no more.
+        self.headers.retain(|(name, _)| ["Cache-Control", "Expires", "Vary"].contains(name));
+        Response { status: 304, body: Body::EMPTY, ..self }
+    }
+
+    /// The answer with some bytes of this one, which has them.
+    pub(super) fn into_part(self, range: Range<u64>) -> Response {
+        let content_range =
+            format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), self.body.len());
+        let body = self.body.slice(range);
+        Response { status: 206, body, ..self.with("Content-Range", content_range) }
     }
 
     /// What is sent before the body, in answer to `head` if there was one that could be read.
     pub fn encode_head(&self, head: Option<&Head>, cors: &Cors, keep_alive: bool) -> Bytes {
         let mut out = Vec::with_capacity(512);
         status_line(&mut out, self.status);
-        for (name, value) in &self.headers {
-            header(&mut out, name, value);
-        }
-        common_headers(&mut out, head, cors);
-        if self.status != 204 && self.status != 304 {
-            header(&mut out, "Content-Length", &self.body.len().to_string());
-        }
+        self.each_header(head, cors, |name, value| header(&mut out, name, value));
         header(&mut out, "Connection", if keep_alive { "keep-alive" } else { "close" });
         out.extend_from_slice(b"\r\n");
         out.into()
+    }
+
+    /// Hands out the headers that mean the same in every version of HTTP.
+    pub(super) fn each_header(&self, head: Option<&Head>, cors: &Cors, mut take: impl FnMut(&str, &str)) {
+        for (name, value) in &self.headers {
+            take(name, value);
+        }
+        if let Some(etag) = &self.validators.etag {
+            take("ETag", etag);
+        }
+        if let Some(modified) = self.validators.modified {
+            take("Last-Modified", &conditional::date(modified));
+        }
+        common_headers(head, cors, &mut take);
+        if self.status != 204 && self.status != 304 {
+            take("Content-Length", &self.body.len().to_string());
+        }
     }
 
     /// The body.
@@ -101,7 +155,7 @@ pub fn streaming_head(head: &Head, cors: &Cors, status: u16, headers: &[(&str, &
     for (name, value) in headers {
         header(&mut out, name, value);
     }
-    common_headers(&mut out, Some(head), cors);
+    common_headers(Some(head), cors, &mut |name, value| header(&mut out, name, value));
     out.extend_from_slice(b"\r\n");
     out.into()
 }
@@ -114,20 +168,20 @@ pub fn preflight() -> Response {
         .with("Access-Control-Max-Age", "86400")
 }
 
-fn common_headers(out: &mut Vec<u8>, head: Option<&Head>, cors: &Cors) {
+fn common_headers(head: Option<&Head>, cors: &Cors, take: &mut impl FnMut(&str, &str)) {
     if let Some(origin) = head.and_then(|head| head.header("origin"))
         && let Some(allowed) = cors.allow(origin)
     {
-        header(out, "Access-Control-Allow-Origin", allowed);
-        header(out, "Access-Control-Expose-Headers", "*");
+        take("Access-Control-Allow-Origin", allowed);
+        take("Access-Control-Expose-Headers", "*");
         if allowed != "*" {
-            header(out, "Vary", "Origin");
+            take("Vary", "Origin");
         }
     }
-    header(out, "X-Content-Type-Options", "nosniff");
+    take("X-Content-Type-Options", "nosniff");
     // Signed addresses must not travel to other sites in a Referer header.
-    header(out, "Referrer-Policy", "no-referrer");
-    header(out, "Server", "weir");
+    take("Referrer-Policy", "no-referrer");
+    take("Server", "weir");
 }
 
 fn status_line(out: &mut Vec<u8>, status: u16) {
@@ -137,6 +191,7 @@ fn status_line(out: &mut Vec<u8>, status: u16) {
         201 => "Created",
         202 => "Accepted",
         204 => "No Content",
+        206 => "Partial Content",
         304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
@@ -145,10 +200,13 @@ fn status_line(out: &mut Vec<u8>, status: u16) {
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         409 => "Conflict",
+        410 => "Gone",
         411 => "Length Required",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
         415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",

@@ -456,6 +456,20 @@ fn the_page_is_cached_by_its_tag_and_its_files_for_ever() {
     let same = get(&weir, "/", &format!("If-None-Match: {tag}\r\n"));
     assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, Some(tag.as_str())));
     assert_eq!(get(&weir, "/", "If-None-Match: \"other\"\r\n").status, 200);
+    // A client whose connection broke asks for the rest, of what it had.
+    let rest = get(&weir, "/", &format!("Range: bytes=10-\r\nIf-Range: {tag}\r\n"));
+    assert_eq!((rest.status, &rest.body[..]), (206, &page.body[10..]));
+    let range = format!("bytes 10-{}/{}", page.body.len() - 1, page.body.len());
+    assert_eq!(
+        (rest.header("content-range"), rest.header("etag")),
+        (Some(range.as_str()), Some(tag.as_str()))
+    );
+    let other = get(&weir, "/", "Range: bytes=10-\r\nIf-Range: \"other\"\r\n");
+    assert_eq!((other.status, other.header("accept-ranges")), (200, Some("bytes")));
+    let behind = get(&weir, "/", "Range: bytes=99999999-\r\n");
+    assert_error(&behind, 416, "range_not_satisfiable");
+    let length = format!("bytes */{}", page.body.len());
+    assert_eq!(behind.header("content-range"), Some(length.as_str()));
     // Without a built page there are no files beside it.
     let text = page.text();
     let files = text.split('"').filter(|part| part.starts_with("/assets/"));
