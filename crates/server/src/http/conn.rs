@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::flv::play::{self, Client, Outcome};
 use crate::metrics::{self, Limit};
 use crate::net::{Permit, Stream};
+use crate::snapshot;
 
 /// Bounds of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +76,7 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
                 Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, client),
                 Outcome::Answer(response) => response,
             },
+            (_, Route::Snapshot(named)) => snapshot::answer(&app, &head, &named, peer, client.id).await,
             (_, Route::Metrics) => metrics::answer(&app, &head, peer).await,
             (_, Route::Other(answer)) => answer(&app, &head, peer),
         };
