@@ -144,7 +144,7 @@ fn who_may_not_play_sees_no_picture_and_nobody_waits_for_a_publisher() {
     ]);
     weir.wait_on_air("live/demo");
     let refused = get(&weir, "/live/demo.jpg");
-    assert_eq!((refused.status, code(&refused).as_str()), (403, "missing_signature"));
+    assert_eq!((refused.status, code(&refused).as_str()), (403, "missing_expiry"));
     assert_eq!(get(&weir, "/live/demo.jpg?cover=1").status, 403);
     let query = |stream: &str| {
         let target = control::sign::SignTarget { app: "live", stream, path: "" };
