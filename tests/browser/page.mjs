@@ -66,6 +66,18 @@ try {
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     check(`${name}: nothing sticks out sideways`, overflow <= 0, overflow);
     await page.screenshot({ path: `${out}/${name}.png` });
+    // The home page shows the demo's cover, which the server makes by itself.
+    await page.goto(origin);
+    await page.waitForSelector('.still[data-ready]', { timeout: 30_000 });
+    const cover = await page.evaluate(() => {
+      const image = document.querySelector('.still');
+      return { width: image.naturalWidth, shown: image.getBoundingClientRect().width, sideways: document.documentElement.scrollWidth - innerWidth };
+    });
+    check(`${name}: the cover has its size`, cover.width === 480 && cover.shown > 100, cover);
+    check(`${name}: nothing sticks out of the list`, cover.sideways <= 0, cover);
+    check(`${name}: still no error and nothing from elsewhere`, errors.length + outside.length === 0, [errors, outside]);
+    await page.waitForFunction(() => getComputedStyle(document.querySelector('.still')).opacity === '1', null, { timeout: 5_000 });
+    await page.screenshot({ path: `${out}/${name.replace('page', 'home')}.png` });
     await context.close();
   }
   // A stream that nobody publishes is said so in words.

@@ -8,6 +8,8 @@ export interface Item {
   on_air: boolean;
   viewers: number;
   started_at: string;
+  /** The path of its cover, which changes with the picture. */
+  cover: string | null;
 }
 
 /** The picture as its decoder configuration describes it. */

@@ -10,6 +10,7 @@ const live: Live = {
   on_air: true,
   viewers: 3,
   started_at: '2026-01-01T00:00:00Z',
+  cover: null,
   video: { codec: 'H.265', codec_string: 'hvc1.1.6.L120.90', width: 1280, height: 720, fps: 30 },
   audio: { codec: 'AAC', codec_string: 'mp4a.40.2', sample_rate: 44_100, channels: 2 },
   bitrate_kbps: 900,

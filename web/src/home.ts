@@ -6,6 +6,7 @@ import { header } from './header';
 import { icon } from './icons';
 import { roomAddress } from './route';
 import { since } from './since';
+import { still } from './still';
 import { current, text } from './strings';
 
 const REFRESH_MS = 5_000;
@@ -72,6 +73,7 @@ function card(item: Item): HTMLElement {
     h('span', { class: 'badge' }, text('live')),
     h('span', { class: 'chip' }, icon('eye'), text('viewers', count(item.viewers, chinese))),
   );
+  if (item.cover) cover.prepend(...still(`${item.app}/${item.stream}`, item.cover));
   const words = h('div', { class: 'card-words' }, h('h2', {}, title), h('p', {}, since(item.started_at)));
   const address = roomAddress(item.app, item.stream);
   return h(

@@ -8,6 +8,7 @@ use media::timeline::Timeline;
 use tokio::sync::watch;
 
 use crate::arrivals::Arrivals;
+use crate::entry::Entry;
 use crate::meter::{Measured, Meter};
 use crate::publisher::{PushError, Pushed};
 use crate::registry::{Identity, Name, Options};
@@ -209,6 +210,15 @@ impl Stream {
     /// What a new viewer is sent first.
     pub fn headers(&self) -> Arc<Headers> {
         self.lock().headers.clone()
+    }
+
+    /// The newest picture that a decoder can start at, with what it is set up by. None before there is one, and while
+    /// none that is stored may be started at.
+    pub fn newest_key(&self) -> Option<(Arc<Entry>, Arc<Headers>)> {
+        let inner = self.lock();
+        let seq = inner.ring.newest_key()?;
+        let entry = inner.ring.since(seq).next()?.clone();
+        Some((entry, inner.headers.clone()))
     }
 
     /// Viewers at this moment.

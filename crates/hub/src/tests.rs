@@ -151,6 +151,26 @@ impl Viewer {
 }
 
 #[test]
+fn the_newest_key_frame_is_at_hand_with_its_headers_and_never_that_of_another_encoder() {
+    let mut show = Show::new();
+    show.publish();
+    let stream = show.hub.find(&show.name).expect("published");
+    assert!(stream.newest_key().is_none());
+    show.push(Kind::Video, 0, KEY);
+    show.push(Kind::Video, 40, INTER);
+    show.push(Kind::Video, 1_000, KEY);
+    show.push(Kind::Video, 1_040, INTER);
+    let (entry, headers) = stream.newest_key().expect("a key frame");
+    assert_eq!((entry.frame.role, entry.frame.time), (Role::Key, 1_000));
+    assert_eq!(headers.configs.len(), 2);
+    show.push(Kind::Video, 1_080, &avc_config(40));
+    assert!(
+        stream.newest_key().is_none(),
+        "what was coded for the old configuration cannot be shown with the new one"
+    );
+}
+
+#[test]
 fn a_new_viewer_gets_headers_then_the_newest_group() {
     let mut show = Show::on_air();
     show.play(0, 5_000, 2_000);

@@ -26,6 +26,7 @@ use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
+use crate::snapshot::{self, Snapshots};
 use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
@@ -54,6 +55,8 @@ pub struct App {
     pub counts: Counts,
     /// What is wrong with what is pushed.
     pub health: Health,
+    /// Pictures of streams and files.
+    pub snapshots: Snapshots,
     /// Whether the server is about to end.
     pub drain: Drain,
     /// Bounds of HTTP connections.
@@ -187,6 +190,7 @@ impl Server {
         tasks.spawn(sweep(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
+        tasks.spawn(snapshot::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
         } else if let Some(certificate) = app.certificate.clone() {
@@ -287,6 +291,7 @@ impl App {
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
             sessions: Sessions::default(),
             relays: Relays::new(&config)?,
+            snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),
             counts: Counts::default(),
             health: Health::default(),

@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// Figures for whoever watches the server.
     pub metrics: Metrics,
+    /// Pictures of streams.
+    pub snapshot: Snapshot,
     /// APIs of other servers.
     pub compat: Compat,
     /// Streams to and from other servers, in general.
@@ -196,6 +198,18 @@ pub struct Compat {
 pub struct Metrics {
     pub listen: String,
     pub public: bool,
+}
+
+/// `[snapshot]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Snapshot {
+    pub ffmpeg: String,
+    pub max_children: usize,
+    pub timeout_ms: u64,
+    pub memory_mib: u64,
+    pub cover_seconds: u64,
 }
 
 /// `[demo]`

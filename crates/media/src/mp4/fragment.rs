@@ -63,6 +63,14 @@ impl Muxer {
         Muxer { lanes, init: init_segment(&tracks), sequence: 0, bytes: 0, samples: 0 }
     }
 
+    /// One track as it was read from another file. Its samples are number 0 of their kind, and their times are in
+    /// its own units.
+    pub fn of_track(track: Track) -> Muxer {
+        let init = init_segment(std::slice::from_ref(&track));
+        let lane = Lane { track, number: 0, samples: Vec::new(), last: 0, step: FIRST_STEP };
+        Muxer { lanes: vec![lane], init, sequence: 0, bytes: 0, samples: 0 }
+    }
+
     /// What comes before the first fragment.
     pub fn init(&self) -> &Bytes {
         &self.init

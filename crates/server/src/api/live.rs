@@ -10,7 +10,6 @@ use super::call::{Answer, Call};
 use super::shape::shape;
 use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
 use crate::admission::Asked;
-use crate::app::App;
 use crate::http::head::Head;
 use crate::http::response::Response;
 
@@ -38,6 +37,9 @@ shape! {
         viewers: usize,
         /// When it began.
         started_at: String,
+        /// Where its cover is, as a path that changes with the picture; null when there is none, or when this address may
+        /// not see it. Where playing is signed, add the query of the play address.
+        cover: Option<String>,
     }
 
     /// A stream.
@@ -54,6 +56,9 @@ shape! {
         viewers: usize,
         /// When it began.
         started_at: String,
+        /// Where its cover is, as a path that changes with the picture; null when there is none, or when this address may
+        /// not see it. Where playing is signed, add the query of the play address.
+        cover: Option<String>,
         /// The picture; null when there is none.
         video: Option<VideoTrack>,
         /// The sound; null when there is none.
@@ -88,7 +93,7 @@ pub(super) fn list(call: &Call) -> Answer {
     };
     let streams = app.hub.on_air();
     let streams = streams.iter().filter(|stream| open(stream)).take(LIST_MAX);
-    Ok(Response::json(200, &LiveList { streams: streams.map(|stream| item(app, stream)).collect() }))
+    Ok(Response::json(200, &LiveList { streams: streams.map(|stream| item(call, stream, "")).collect() }))
 }
 
 /// One stream, to whoever may play it: the query carries the same signature as the play address.
@@ -110,10 +115,23 @@ pub(super) fn one(call: &Call) -> Answer {
     let rtmp_path = format!("/{app_name}/{stream_name}");
     let urls = LiveUrls { ws_flv: path.clone(), flv: path, rtmp_port, rtmp_path };
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
-    let LiveItem { app, stream, title, on_air, viewers, started_at } = item(app, &stream);
+    let LiveItem { app, stream, title, on_air, viewers, started_at, cover } =
+        item(call, &stream, &head.query);
     Ok(Response::json(
         200,
-        &LiveStream { app, stream, title, on_air, viewers, started_at, video, audio, bitrate_kbps, urls },
+        &LiveStream {
+            app,
+            stream,
+            title,
+            on_air,
+            viewers,
+            started_at,
+            cover,
+            video,
+            audio,
+            bitrate_kbps,
+            urls,
+        },
     ))
 }
 
@@ -129,7 +147,8 @@ fn asked<'a>(
     Asked { action: Action::Play, host: head.host(), app, stream, path, query, peer: Some(peer), referrer }
 }
 
-fn item(app: &App, stream: &Stream) -> LiveItem {
+fn item(call: &Call, stream: &Arc<Stream>, query: &str) -> LiveItem {
+    let app = &call.app;
     let (app_name, stream_name) = split(stream.name());
     let summary = stream.summary();
     let demo = &app.config.demo;
@@ -141,5 +160,16 @@ fn item(app: &App, stream: &Stream) -> LiveItem {
         on_air: matches!(summary.phase, Phase::Starting | Phase::OnAir),
         viewers: summary.viewers,
         started_at: moment(app, summary.started_ms),
+        cover: cover(call, stream, query),
     }
+}
+
+/// Some signatures are over the path, so one that plays a stream need not be good for its cover.
+fn cover(call: &Call, stream: &Arc<Stream>, query: &str) -> Option<String> {
+    let cover = call.app.snapshots.cover(stream)?;
+    let (app_name, stream_name) = split(stream.name());
+    let path = format!("/{app_name}/{stream_name}.jpg");
+    let asked = asked(&call.head, app_name, stream_name, &path, query, call.peer);
+    call.app.admission.admit(&asked).ok()?;
+    Some(format!("{path}?cover={}", cover.number))
 }

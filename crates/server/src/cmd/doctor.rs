@@ -122,6 +122,7 @@ fn look(args: &Args) -> Vec<Finding> {
             findings.extend(machine::limits(&config));
             findings.extend(certificate::look(&config, &args.data));
             findings.extend(signing(&config));
+            findings.extend(machine::pictures(&config));
         }
         Err(problems) => {
             let error = anyhow::Error::from(problems);

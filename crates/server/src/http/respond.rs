@@ -15,6 +15,7 @@ use crate::api;
 use crate::app::App;
 use crate::flv::play::{self, Client, Granted, Outcome};
 use crate::metrics::{self, Limit};
+use crate::snapshot;
 
 /// What is to be done about a request.
 pub enum Reply {
@@ -45,6 +46,7 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
             Outcome::Play(granted) => return Reply::Play(granted),
             Outcome::Answer(response) => response,
         },
+        (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client.peer, client.id).await,
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

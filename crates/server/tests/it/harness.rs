@@ -13,7 +13,7 @@ use weir::reload::Reload;
 use weir::secrets::Secrets;
 
 /// What most tests want: open doors, ports of the system's choice, no demo, and a short grace.
-const BASE: [(&str, &str); 9] = [
+const BASE: [(&str, &str); 10] = [
     ("http.listen", "127.0.0.1:0"),
     ("rtmp.listen", "127.0.0.1:0"),
     ("metrics.listen", ""),
@@ -23,6 +23,7 @@ const BASE: [(&str, &str); 9] = [
     ("hub.grace_seconds", "3"),
     ("limits.connections_per_ip", "0"),
     ("fanout.shards", "2"),
+    ("snapshot.cover_seconds", "0"),
 ];
 
 /// How long a test waits for something that must come.

@@ -24,6 +24,7 @@ mod relay;
 mod relay_orders;
 mod show;
 mod slow;
+mod snapshot;
 mod takeover;
 mod tls;
 mod tools;

@@ -65,6 +65,14 @@ fn the_doctor_finds_nothing_to_fail_in_a_good_setup() {
     for name in ["configuration", "http.listen", "rtmp.listen", "clock", "data folder", "secrets", "disk"] {
         assert_eq!(check(&found, name).0, "ok", "{found:#}");
     }
+    // Without PATH there is no ffmpeg, which spoils no show.
+    let (verdict, seen, fix) = check(&found, "snapshots");
+    assert!(
+        verdict == "warn" && seen.contains("no covers") && fix.contains("apt-get install ffmpeg"),
+        "{seen}"
+    );
+    let path = std::env::var("PATH").expect("PATH");
+    assert_eq!(check(&json(&doctor(&data, QUIET, &[("PATH", &path)])), "snapshots").0, "ok");
     // It looks and changes nothing.
     let left: Vec<_> = std::fs::read_dir(&data).expect("the folder").collect();
     assert_eq!(left.len(), 1, "{left:?}");

@@ -12,6 +12,7 @@ use super::Finding;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::Secrets;
+use crate::snapshot;
 use crate::time::{days_from_civil, rfc3339};
 
 /// Descriptors beside those of the connections: listeners, files, threads' own.
@@ -55,6 +56,29 @@ pub(super) fn look(data: &Path) -> Vec<Finding> {
     findings.extend(disk(data));
     findings.push(ipv6());
     findings
+}
+
+/// What makes pictures of streams. Without it the show goes on.
+pub(super) fn pictures(config: &Config) -> Option<Finding> {
+    let wanted = config.snapshot.ffmpeg.as_str();
+    if wanted.is_empty() {
+        return None;
+    }
+    Some(match snapshot::find(wanted) {
+        Some(path) => {
+            let shown = path.display().to_string();
+            Finding::ok("snapshots", shown.clone(), shown)
+        }
+        None => Finding::warn(
+            "snapshots",
+            format!("{wanted:?} is not there or cannot be run: no snapshots and no covers"),
+            format!("{wanted:?} 不存在或无法运行：没有截图和封面"),
+        )
+        .fix(
+            "install ffmpeg (apt-get install ffmpeg), set snapshot.ffmpeg to where it is, or to \"\" to do without",
+            "安装 ffmpeg（apt-get install ffmpeg），或用 snapshot.ffmpeg 指明位置；不需要则设为 \"\"",
+        ),
+    })
 }
 
 fn descriptors(soft: u64, config: &Config) -> Finding {
