@@ -371,11 +371,12 @@ impl Window {
     }
 
     /// The number of the open segment.
-    fn next_msn(&self) -> u64 {
+    pub fn next_msn(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
-    fn target_ms(&self) -> u64 {
+    /// The target duration, in milliseconds.
+    pub fn target_ms(&self) -> u64 {
         self.target_s.saturating_mul(1_000)
     }
 

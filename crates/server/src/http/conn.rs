@@ -17,6 +17,7 @@ use crate::admission::loggable;
 use crate::api;
 use crate::app::App;
 use crate::flv::play::{self, Client, Outcome};
+use crate::hls;
 use crate::metrics::{self, Limit};
 use crate::net::{Permit, Stream};
 
@@ -76,6 +77,10 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
                 Outcome::Play(granted) => return play::start(&app, connection, *granted, permit, client),
                 Outcome::Answer(response) => response,
             },
+            (_, Route::Hls(named)) => {
+                let Client { id, peer, is_tls } = client;
+                hls::play::answer(&app, &head, &named, hls::play::Client { id, peer, is_tls }).await
+            }
             (_, Route::Metrics) => metrics::answer(&app, &head, peer).await,
             (_, Route::Other(answer)) => answer(&app, &head, peer),
         };

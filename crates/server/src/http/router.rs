@@ -9,6 +9,7 @@ use crate::acme;
 use crate::api;
 use crate::app::App;
 use crate::flv::url::{self, Named};
+use crate::hls;
 
 /// Answers a request that ends at once.
 pub type Answer = fn(&App, &Head, IpAddr) -> Response;
@@ -17,6 +18,8 @@ pub type Answer = fn(&App, &Head, IpAddr) -> Response;
 pub enum Route {
     /// A stream as FLV.
     Flv(Named),
+    /// A stream as HLS.
+    Hls(hls::url::Named),
     /// The API, which has a table of its own.
     Api,
     /// The figures.
@@ -32,6 +35,9 @@ pub fn route(path: &str) -> Route {
     }
     if let Some(named) = url::parse(path) {
         return Route::Flv(named);
+    }
+    if let Some(named) = hls::url::parse(path) {
+        return Route::Hls(named);
     }
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {
