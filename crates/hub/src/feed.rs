@@ -40,6 +40,7 @@ pub struct Feed {
     /// The oldest frame that a viewer who is behind still needs.
     kept_from: u64,
     headers: Arc<Headers>,
+    push_from: u64,
     phase: Phase,
 }
 
@@ -54,6 +55,7 @@ impl Feed {
             newest_key: None,
             kept_from: u64::MAX,
             headers: Arc::default(),
+            push_from: 0,
             phase: stream.phase(),
             stream,
         };
@@ -77,6 +79,7 @@ impl Feed {
         if !Arc::ptr_eq(&self.headers, &inner.headers) {
             self.headers = inner.headers.clone();
         }
+        self.push_from = inner.push_from;
         self.phase = self.stream.phase();
         let base = ring.base();
         drop(inner);
@@ -113,6 +116,11 @@ impl Feed {
     /// The stream's phase at the last pull.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// The first frame of the present push: what comes before it was coded by another encoder.
+    pub fn push_from(&self) -> u64 {
+        self.push_from
     }
 
     /// The number that the next frame will have.

@@ -125,6 +125,8 @@ pub(crate) struct Inner {
     bytes_in: u64,
     time_jumps: u64,
     takeovers: u64,
+    /// The first frame of the present push.
+    pub(crate) push_from: u64,
     meter: Meter,
     arrivals: Arrivals,
 }
@@ -176,6 +178,7 @@ impl Stream {
             bytes_in: 0,
             time_jumps: 0,
             takeovers: 0,
+            push_from: 0,
             meter: Meter::default(),
             arrivals: Arrivals::default(),
         };
@@ -328,6 +331,7 @@ impl Stream {
         }
         inner.last_publisher += 1;
         inner.publish_ms = now_ms;
+        inner.push_from = inner.ring.next_seq();
         inner.arrivals = Arrivals::begin(inner.last_publisher, now_ms);
         inner.grace_from = None;
         inner.left_undated = false;

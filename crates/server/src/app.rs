@@ -17,6 +17,7 @@ use crate::config::{self, Config};
 use crate::drain::Drain;
 use crate::fanout::{Fanout, Law, Settings};
 use crate::health::{self, Health};
+use crate::hls::{self, Hls};
 use crate::http::conn::Bounds;
 use crate::http::response::Cors;
 use crate::metrics::{self, Counts};
@@ -49,6 +50,8 @@ pub struct App {
     pub sessions: Sessions,
     /// The operator's keys, and what the operator forbade.
     pub operator: Operator,
+    /// Streams as HLS.
+    pub hls: Hls,
     /// Streams to and from other servers.
     pub relays: Relays,
     /// What is counted for whoever watches the server.
@@ -191,6 +194,7 @@ impl Server {
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
+        tasks.spawn(hls::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
         } else if let Some(certificate) = app.certificate.clone() {
@@ -290,6 +294,7 @@ impl App {
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
             sessions: Sessions::default(),
+            hls: Hls::new(&config, secrets, &clock)?,
             relays: Relays::new(&config)?,
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),

@@ -43,6 +43,8 @@ pub struct Config {
     pub hub: Hub,
     /// Writing to viewers.
     pub fanout: Fanout,
+    /// Streams as HLS.
+    pub hls: Hls,
     /// Counts.
     pub limits: Limits,
     /// Figures for whoever watches the server.
@@ -157,6 +159,46 @@ pub struct Fanout {
     pub merge_window_max_ms: u64,
     pub rtc_window_max_ms: u64,
     pub not_sent_low_water_bytes: u32,
+}
+
+/// `[hls]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Hls {
+    pub enabled: bool,
+    pub mode: HlsMode,
+    pub container: HlsContainer,
+    pub low_latency: bool,
+    pub segment_ms: u64,
+    pub part_ms: u64,
+    pub window_segments: usize,
+    pub window_seconds: u64,
+    pub max_bytes: u64,
+    pub linger_seconds: u64,
+    pub segment_tokens: bool,
+    pub cdn_secret_header: String,
+    pub cdn_secret: Secret,
+}
+
+/// Which streams are packaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HlsMode {
+    /// Those that somebody asks for.
+    OnDemand,
+    /// All, from their beginning on.
+    Always,
+}
+
+/// What segments are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HlsContainer {
+    /// Fragmented MP4.
+    Fmp4,
+    /// MPEG-TS.
+    Ts,
 }
 
 /// `[limits]`

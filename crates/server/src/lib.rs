@@ -13,6 +13,7 @@ pub mod drain;
 pub mod fanout;
 pub mod flv;
 pub mod health;
+pub mod hls;
 pub mod http;
 pub mod lang;
 pub mod metrics;

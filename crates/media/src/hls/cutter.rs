@@ -101,6 +101,11 @@ impl Cutter {
         Cutter { goals, picture: false, open: None, discontinuity: false }
     }
 
+    /// Aims at something else from the next sample on.
+    pub fn set_goals(&mut self, goals: Goals) {
+        self.goals = goals;
+    }
+
     /// A decoder configuration changed, or another publisher took over: the segment ends before the next sample.
     pub fn handle_discontinuity(&mut self) {
         self.discontinuity = self.open.is_some();
@@ -250,6 +255,20 @@ mod tests {
         let found = segments(&cuts);
         assert_eq!(found.len(), 5);
         assert!(found.iter().all(|segment| segment.duration_ms == 2_000 && segment.independent));
+    }
+
+    #[test]
+    fn other_goals_hold_from_the_next_sample_on() {
+        let mut cutter = Cutter::new(Goals { segment_ms: 1, ..GOALS });
+        let mut cuts = Vec::new();
+        for index in 0..150 {
+            let cut = cutter.handle_unit(picture(index * 40, 40, index % 25 == 0));
+            if cut.is_some_and(|cut| cut.segment.is_some()) {
+                cutter.set_goals(GOALS);
+            }
+            cuts.extend(cut);
+        }
+        assert_eq!(segments(&cuts).iter().map(|s| s.duration_ms).collect::<Vec<_>>(), [1_000, 2_000, 2_000]);
     }
 
     #[test]

@@ -237,6 +237,24 @@ impl Window {
         self.forgotten.pop_front()
     }
 
+    /// Has the oldest segment forgotten at once, listed or not, though players may still want it: there is no room. The
+    /// newest one stays. Returns whether there was another; [`Window::poll_forgotten`] tells which.
+    pub fn drop_oldest(&mut self) -> bool {
+        if self.retired.is_empty() && (self.entries.len() < 2 || !self.retire_oldest()) {
+            return false;
+        }
+        if let Some(oldest) = self.retired.front_mut() {
+            oldest.until_ms = 0;
+        }
+        true
+    }
+
+    /// The part that comes next, where there are parts and more of them.
+    pub fn next_part(&self) -> Option<Name> {
+        let live = self.settings.part_target_ms.is_some() && !self.ended;
+        live.then(|| Name::Part(self.next_msn(), self.open.parts.len() as u64))
+    }
+
     /// What to do with a request that has these `_HLS_msn` and `_HLS_part`.
     pub fn answer(&self, msn: Option<u64>, part: Option<u64>) -> Answer {
         let Some(msn) = msn else {
@@ -327,7 +345,6 @@ impl Window {
         });
         let segments = segments.collect();
         let next = self.next_msn();
-        let live_parts = self.settings.part_target_ms.filter(|_| !self.ended);
         MediaPlaylist {
             target_s: self.target_s,
             media_sequence: self.first,
@@ -340,7 +357,7 @@ impl Window {
             segments,
             open: (!self.open.parts.is_empty())
                 .then(|| Open { head: head(&self.open), parts: parts(next, &self.open) }),
-            preload_part: live_parts.map(|_| uri(Name::Part(next, self.open.parts.len() as u64))),
+            preload_part: self.next_part().map(uri),
             reports,
             ended: self.ended,
             ..MediaPlaylist::default()
@@ -354,11 +371,12 @@ impl Window {
     }
 
     /// The number of the open segment.
-    fn next_msn(&self) -> u64 {
+    pub fn next_msn(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
-    fn target_ms(&self) -> u64 {
+    /// The target duration, in milliseconds.
+    pub fn target_ms(&self) -> u64 {
         self.target_s.saturating_mul(1_000)
     }
 
@@ -379,14 +397,21 @@ impl Window {
             if !too_many && (!full || rest < LEAST_TARGETS * self.target_ms()) {
                 return;
             }
-            let Some(entry) = self.entries.pop_front() else { return };
-            let kept = entry.duration_ms.saturating_add(self.longest_listed_ms);
-            let until_ms = self.total_ms.saturating_add(kept);
-            self.retired.push_back(Retired { msn: self.first, init: entry.init, until_ms });
-            self.listed_ms = rest;
-            self.first += 1;
-            self.discontinuities_before += u64::from(entry.discontinuity);
+            if !self.retire_oldest() {
+                return;
+            }
         }
+    }
+
+    fn retire_oldest(&mut self) -> bool {
+        let Some(entry) = self.entries.pop_front() else { return false };
+        let kept = entry.duration_ms.saturating_add(self.longest_listed_ms);
+        let until_ms = self.total_ms.saturating_add(kept);
+        self.retired.push_back(Retired { msn: self.first, init: entry.init, until_ms });
+        self.listed_ms = self.listed_ms.saturating_sub(entry.duration_ms);
+        self.first += 1;
+        self.discontinuities_before += u64::from(entry.discontinuity);
+        true
     }
 
     /// Takes the parts of old segments off the list.

@@ -41,6 +41,12 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("fanout.merge_window_max_ms", 0, 1_000),
     ("fanout.rtc_window_max_ms", 0, 1_000),
     ("fanout.not_sent_low_water_bytes", 0, 16_777_216),
+    ("hls.segment_ms", 1_000, 10_000),
+    ("hls.part_ms", 100, 1_000),
+    ("hls.window_segments", 3, 50_000),
+    ("hls.window_seconds", 6, 86_400),
+    ("hls.max_bytes", 4_194_304, 1_099_511_627_776),
+    ("hls.linger_seconds", 15, 3_600),
     ("limits.max_streams", 1, 1_000_000),
     ("limits.max_connections", 0, 10_000_000),
     ("limits.connections_per_ip", 0, 1_000_000),
@@ -59,6 +65,8 @@ const RANGES: &[(&str, i64, i64)] = &[
 const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
 const ROLES: &[&str] = &["push", "play"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
+const HLS_MODES: &[&str] = &["on_demand", "always"];
+const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 
 /// Most names in one certificate: what Let's Encrypt takes.
 const DOMAINS_MAX: usize = 100;
@@ -79,6 +87,8 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
                 Some("scheme") => SCHEMES,
                 Some("role") => ROLES,
                 Some("kind") => RELAY_KINDS,
+                Some("mode") => HLS_MODES,
+                Some("container") => HLS_CONTAINERS,
                 _ => continue,
             };
             let text = match &item.value {
@@ -156,6 +166,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
             "`rtmp.max_partial_bytes` 应不小于 `rtmp.max_message_bytes`",
         );
     }
+    hls(config, &mut found);
     demo(config, &mut found);
     rules_of("push", Role::Push, &config.push, &mut found);
     rules_of("play", Role::Play, &config.play, &mut found);
@@ -260,6 +271,25 @@ fn acme(config: &Config, found: &mut Found<'_>) {
             "acme.domains",
             "`acme.domains` gets a certificate that nobody would see: set `http.tls_listen` or `rtmp.tls_listen`",
             "`acme.domains` 申请的证书没有用处：请设置 `http.tls_listen` 或 `rtmp.tls_listen`",
+        );
+    }
+}
+
+fn hls(config: &Config, found: &mut Found<'_>) {
+    let hls = &config.hls;
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !is_name(&hls.cdn_secret_header) || (hls.cdn_secret_header.is_empty() && !hls.cdn_secret.is_empty()) {
+        found.rule(
+            "hls.cdn_secret_header",
+            "`hls.cdn_secret_header` must be the name of a header, such as X-CDN-Secret",
+            "`hls.cdn_secret_header` 应是请求头的名称，如 X-CDN-Secret",
+        );
+    }
+    if hls.part_ms * 2 > hls.segment_ms {
+        found.rule(
+            "hls.part_ms",
+            "`hls.part_ms` must be at most half of `hls.segment_ms`",
+            "`hls.part_ms` 应不超过 `hls.segment_ms` 的一半",
         );
     }
 }

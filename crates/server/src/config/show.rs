@@ -9,7 +9,7 @@ use super::layer::{Item, Origin};
 use super::value::Value;
 
 /// The last parts of keys whose values are secrets.
-const SECRET_LEAVES: [&str; 3] = ["key", "backup_key", "url"];
+const SECRET_LEAVES: [&str; 4] = ["key", "backup_key", "url", "cdn_secret"];
 
 const MASK: &str = "********";
 

@@ -14,6 +14,7 @@ use crate::admission::loggable;
 use crate::api;
 use crate::app::App;
 use crate::flv::play::{self, Client, Granted, Outcome};
+use crate::hls;
 use crate::metrics::{self, Limit};
 use crate::snapshot;
 
@@ -47,6 +48,10 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
             Outcome::Answer(response) => response,
         },
         (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client.peer, client.id).await,
+        (_, Route::Hls(named)) => {
+            let Client { id, peer, is_tls } = client;
+            hls::play::answer(app, head, &named, hls::play::Client { id, peer, is_tls }).await
+        }
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

@@ -9,6 +9,7 @@ use crate::acme;
 use crate::api;
 use crate::app::App;
 use crate::flv::url::{self, Named};
+use crate::hls;
 use crate::snapshot;
 
 /// Answers a request that ends at once.
@@ -20,6 +21,8 @@ pub enum Route {
     Flv(Named),
     /// A stream as a picture.
     Snapshot(snapshot::Named),
+    /// A stream as HLS.
+    Hls(hls::url::Named),
     /// The API, which has a table of its own.
     Api,
     /// The figures.
@@ -38,6 +41,9 @@ pub fn route(path: &str) -> Route {
     }
     if let Some(named) = snapshot::parse(path) {
         return Route::Snapshot(named);
+    }
+    if let Some(named) = hls::url::parse(path) {
+        return Route::Hls(named);
     }
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {

@@ -216,6 +216,22 @@ fn a_segment_is_kept_for_its_length_and_the_lists_after_it_left() {
 }
 
 #[test]
+fn without_room_the_oldest_goes_at_once_and_the_newest_stays() {
+    let mut window = Window::new(PLAIN, Numbers::default());
+    window.handle_init();
+    segments(&mut window, 6);
+    let mut forgotten = Vec::new();
+    while window.drop_oldest() {
+        forgotten.extend(std::iter::from_fn(|| window.poll_forgotten()));
+    }
+    assert_eq!(forgotten, (0..5).map(Name::Segment).collect::<Vec<_>>());
+    let playlist = window.playlist(false, &uri, Vec::new());
+    assert_eq!((playlist.media_sequence, playlist.segments.len()), (5, 1));
+    segments(&mut window, 1);
+    assert_eq!(window.playlist(false, &uri, Vec::new()).segments.len(), 2);
+}
+
+#[test]
 fn the_target_grows_with_a_segment_that_is_too_long_and_never_shrinks() {
     let mut window = Window::new(PLAIN, Numbers::default());
     window.handle_segment(2_499, 1, true);

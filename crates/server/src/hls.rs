@@ -1,0 +1,149 @@
+//! HLS: a stream cut into files that any browser, cache and phone can fetch.
+//!
+//! A [`Packager`] is one task per stream and container: it reads the hub like a viewer does, and lays what it makes on a
+//! [`Shelf`]. Requests take from the shelf and never touch the stream. A viewer is whoever holds a token; there is no
+//! connection to know one by.
+
+mod audience;
+mod container;
+mod numbering;
+mod pace;
+mod pack;
+mod packager;
+mod packer;
+pub mod play;
+mod settings;
+mod shelf;
+mod token;
+pub mod url;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hub::{Name, Phase, Stream};
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::secrets::Secrets;
+use audience::Audience;
+pub(crate) use container::Container;
+use numbering::Numbering;
+use packager::Packager;
+use settings::Settings;
+use token::Tokens;
+
+/// Between two looks at who has left, and at which streams are to be packaged.
+const SWEEP: Duration = Duration::from_millis(250);
+
+/// Most requests at a time that wait for a part or a segment. Each holds a connection and some kilobytes.
+const WAITING_MAX: usize = 50_000;
+
+/// All that is packaged, and who watches it.
+#[derive(Debug)]
+pub struct Hls {
+    settings: Settings,
+    tokens: Tokens,
+    audience: Audience,
+    numbering: Numbering,
+    packagers: Mutex<HashMap<(Name, Container), Arc<Packager>>>,
+    waiting: Semaphore,
+    clock: Clock,
+}
+
+/// What is held at this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Streams that are packaged, each container by itself.
+    pub packagers: usize,
+    /// Bytes of segments, parts and initializations.
+    pub bytes: u64,
+}
+
+impl Hls {
+    /// Nothing is packaged yet.
+    pub fn new(config: &Config, secrets: &Secrets, clock: &Clock) -> anyhow::Result<Hls> {
+        Ok(Hls {
+            settings: Settings::new(config),
+            tokens: Tokens::new(secrets)?,
+            audience: Audience::default(),
+            numbering: Numbering::new(clock),
+            packagers: Mutex::default(),
+            waiting: Semaphore::new(WAITING_MAX),
+            clock: clock.clone(),
+        })
+    }
+
+    /// What is held at this moment.
+    pub fn held(&self) -> Held {
+        let packagers = self.lock();
+        let bytes = packagers.values().map(|packager| packager.shelf.bytes()).sum();
+        Held { packagers: packagers.len(), bytes }
+    }
+
+    /// The packager of a stream that is on air. It is started where there is none; one whose stream is over, or that
+    /// failed, makes room for its successor.
+    fn package(&self, stream: &Arc<Stream>, container: Container) -> Arc<Packager> {
+        let mut packagers = self.lock();
+        let key = (stream.name().clone(), container);
+        if let Some(packager) = packagers.get(&key) {
+            if Arc::ptr_eq(&packager.stream, stream) && !packager.shelf.has_failed() {
+                return packager.clone();
+            }
+            self.retire(packager);
+        }
+        let numbers = self.numbering.next();
+        let packager = Packager::start(stream, container, &self.settings, numbers, &self.clock);
+        packagers.insert(key, packager.clone());
+        packager
+    }
+
+    /// The packager of this name, if it still has something: that of a stream that is over included.
+    fn find(&self, name: &Name, container: Container) -> Option<Arc<Packager>> {
+        self.lock().get(&(name.clone(), container)).cloned()
+    }
+
+    fn retire(&self, packager: &Packager) {
+        packager.stop();
+        self.numbering.raise(packager.shelf.numbers());
+    }
+
+    fn sweep(&self, app: &App) {
+        if self.settings.always && !app.drain.is_on() {
+            let on_air = app.hub.on_air();
+            for stream in on_air.iter().filter(|stream| stream.phase() == Phase::OnAir) {
+                self.package(stream, self.settings.container);
+            }
+        }
+        let now_ms = self.clock.now_ms();
+        self.lock().retain(|_, packager| {
+            let is_needed = self.settings.always
+                && packager.container == self.settings.container
+                && packager.stream.phase() != Phase::Ended;
+            let stays = is_needed || packager.idle_ms(now_ms) < self.settings.linger_ms;
+            if !stays {
+                self.retire(packager);
+            }
+            stays
+        });
+        self.audience.sweep(now_ms, self.clock.unix_seconds());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Name, Container), Arc<Packager>>> {
+        // A panic while it was locked leaves a map that is still a map.
+        self.packagers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts what is to be packaged always, ends what nobody asks for, and notes who has left.
+pub async fn run(app: Arc<App>) {
+    let mut ticks = interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.hls.sweep(&app);
+    }
+}

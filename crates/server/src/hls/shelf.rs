@@ -1,0 +1,310 @@
+//! What requests are answered from: the window of a playlist, and the bytes of everything that it lists.
+//!
+//! One lock, held for as long as it takes to copy references. Bytes are freed with the window that listed them, or when
+//! there are too many.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use media::codec::{Codec, TrackInfo};
+use media::hls::{Answer, Bandwidth, Cut, Name, Numbers, Settings, Window};
+use tokio::sync::watch;
+
+use super::{Container, url};
+
+/// What stands in a stored playlist where the query of a file comes: no name has it.
+const QUERY_MARK: char = '?';
+
+/// The media of one stream in one container.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    container: Container,
+    max_bytes: u64,
+    inner: Mutex<Inner>,
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// None before the first sample.
+    window: Option<Window>,
+    first: Numbers,
+    inits: BTreeMap<u64, Bytes>,
+    segments: BTreeMap<u64, Stored>,
+    bytes: u64,
+    about: About,
+    /// The playlist as it is now, whole and as a delta update.
+    lists: [Option<Listing>; 2],
+    fault: Option<Fault>,
+}
+
+/// Why there will be nothing more, and nothing of what there was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The container does not carry this codec.
+    Codec(Codec),
+    /// The packager failed.
+    Broken,
+}
+
+/// What the multivariant playlist says about the tracks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct About {
+    pub(super) tracks: Vec<TrackInfo>,
+    pub(super) frame_rate: Option<f64>,
+}
+
+/// A segment, or what there is of it.
+#[derive(Debug, Default)]
+struct Stored {
+    pieces: Vec<Bytes>,
+    /// How many pieces there were after each part.
+    parts: Vec<usize>,
+    bytes: u64,
+}
+
+/// A playlist, cut where queries come.
+#[derive(Debug, Clone)]
+pub(super) struct Listing(Arc<[String]>);
+
+impl Listing {
+    /// The text, with this after the name of each file.
+    pub(super) fn with_query(&self, query: &str) -> String {
+        self.0.join(query)
+    }
+}
+
+/// What came of looking for something that may be on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look<T> {
+    /// Here it is.
+    Here(T),
+    /// Look again after the next news.
+    Coming,
+    /// It was here, or will never be.
+    Absent,
+    /// Nobody may ask for that.
+    Refused,
+    /// There will be nothing.
+    Fault(Fault),
+}
+
+impl Shelf {
+    pub(super) fn new(container: Container, max_bytes: u64, first: Numbers) -> Shelf {
+        Shelf {
+            container,
+            max_bytes,
+            inner: Mutex::new(Inner {
+                window: None,
+                first,
+                inits: BTreeMap::new(),
+                segments: BTreeMap::new(),
+                bytes: 0,
+                about: About::default(),
+                lists: [None, None],
+                fault: None,
+            }),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// What is on it begins now.
+    pub(super) fn open(&self, settings: Settings) {
+        let mut inner = self.lock();
+        inner.window = Some(Window::new(settings, inner.first));
+    }
+
+    /// Other tracks from here on, with their initialization where the container has one.
+    pub(super) fn handle_tracks(&self, about: About, init: Option<Bytes>) {
+        self.change(|inner| {
+            inner.about = about;
+            let Some(window) = &mut inner.window else { return };
+            window.handle_discontinuity();
+            if let Some(init) = init {
+                inner.bytes += init.len() as u64;
+                inner.inits.insert(window.handle_init(), init);
+            }
+        });
+    }
+
+    /// The next segment does not follow from the last.
+    pub(super) fn handle_discontinuity(&self) {
+        if let Some(window) = &mut self.lock().window {
+            window.handle_discontinuity();
+        }
+    }
+
+    /// When the next segment begins, in milliseconds since 1970.
+    pub(super) fn handle_date(&self, date_ms: i64) {
+        if let Some(window) = &mut self.lock().window {
+            window.handle_date(date_ms);
+        }
+    }
+
+    /// A part or a segment is finished; `pieces` are what was written since the last cut.
+    pub(super) fn handle_cut(&self, cut: &Cut, pieces: Vec<Bytes>) {
+        self.change(|inner| inner.handle_cut(cut, pieces, self.max_bytes));
+    }
+
+    /// The stream is over. What is listed stays.
+    pub(super) fn handle_end(&self) {
+        self.change(|inner| {
+            if let Some(window) = &mut inner.window {
+                window.handle_end();
+            }
+        });
+    }
+
+    /// There will be nothing more.
+    pub(super) fn handle_fault(&self, fault: Fault) {
+        self.change(|inner| {
+            inner.fault.get_or_insert(fault);
+            inner.segments.clear();
+            inner.inits.clear();
+            inner.bytes = 0;
+        });
+    }
+
+    /// Whether there will be nothing more, and nothing is left.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lock().fault.is_some()
+    }
+
+    /// The numbers that a successor goes on with.
+    pub(super) fn numbers(&self) -> Numbers {
+        let inner = self.lock();
+        inner.window.as_ref().map_or(inner.first, Window::numbers)
+    }
+
+    /// Bytes that are held.
+    pub(super) fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// Told of every change.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Longest time that a request waits, in milliseconds: three target durations (rfc8216bis section 6.2.5.2).
+    pub(super) fn patience_ms(&self) -> Option<u64> {
+        self.lock().window.as_ref().map(|window| window.target_ms().saturating_mul(3))
+    }
+
+    /// What the multivariant playlist says. It is there with the first sample.
+    pub(super) fn about(&self) -> Look<(About, Option<Bandwidth>)> {
+        let inner = self.lock();
+        match (inner.fault, &inner.window) {
+            (Some(fault), _) => Look::Fault(fault),
+            (None, Some(window)) if !inner.about.tracks.is_empty() => {
+                Look::Here((inner.about.clone(), window.bandwidth()))
+            }
+            _ => Look::Coming,
+        }
+    }
+
+    /// The playlist, once it has what these `_HLS_msn` and `_HLS_part` name.
+    pub(super) fn list(&self, msn: Option<u64>, part: Option<u64>, skip: bool) -> Look<Listing> {
+        let mut inner = self.lock();
+        if let Some(fault) = inner.fault {
+            return Look::Fault(fault);
+        }
+        let Inner { window: Some(window), lists, .. } = &mut *inner else { return Look::Coming };
+        match window.answer(msn, part) {
+            Answer::Refuse => Look::Refused,
+            Answer::Wait => Look::Coming,
+            Answer::Now => {
+                let list = lists[usize::from(skip)].get_or_insert_with(|| {
+                    let uri = |name| format!("{}{QUERY_MARK}", url::file(self.container, name));
+                    let text = window.playlist(skip, &uri, Vec::new()).to_string();
+                    Listing(text.split(QUERY_MARK).map(str::to_owned).collect())
+                });
+                Look::Here(list.clone())
+            }
+        }
+    }
+
+    /// The bytes of a file. Of those that do not exist yet, the part that comes next is worth waiting for: the playlist
+    /// names it.
+    pub(super) fn file(&self, name: Name) -> Look<Vec<Bytes>> {
+        let inner = self.lock();
+        if let Some(fault) = inner.fault {
+            return Look::Fault(fault);
+        }
+        let is_next = || inner.window.as_ref().and_then(Window::next_part) == Some(name);
+        let found = match name {
+            Name::Init(number) => inner.inits.get(&number).map(|init| vec![init.clone()]),
+            Name::Segment(number) => inner.finished(number).map(|stored| stored.pieces.clone()),
+            Name::Part(number, part) => inner.segments.get(&number).and_then(|stored| stored.part(part)),
+        };
+        match found {
+            Some(pieces) => Look::Here(pieces),
+            None if is_next() => Look::Coming,
+            None => Look::Absent,
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Inner)) {
+        let mut inner = self.lock();
+        change(&mut inner);
+        inner.lists = [None, None];
+        drop(inner);
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Whoever panics under it is the packager, after whom the shelf is marked as broken.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn handle_cut(&mut self, cut: &Cut, pieces: Vec<Bytes>, max_bytes: u64) {
+        let Some(window) = &mut self.window else { return };
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        self.bytes += bytes;
+        let next = window.next_msn();
+        let open = self.segments.entry(next).or_default();
+        open.pieces.extend(pieces);
+        open.bytes += bytes;
+        if let Some(part) = cut.part {
+            open.parts.push(open.pieces.len());
+            window.handle_part(part.duration_ms, part.independent);
+        }
+        if let Some(segment) = cut.segment {
+            window.handle_segment(segment.duration_ms, open.bytes, segment.independent);
+        }
+        self.forget();
+        while self.bytes > max_bytes && self.window.as_mut().is_some_and(Window::drop_oldest) {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        while let Some(name) = self.window.as_mut().and_then(Window::poll_forgotten) {
+            let freed = match name {
+                Name::Init(number) => self.inits.remove(&number).map(|init| init.len() as u64),
+                Name::Segment(number) | Name::Part(number, _) => {
+                    self.segments.remove(&number).map(|stored| stored.bytes)
+                }
+            };
+            self.bytes -= freed.unwrap_or(0);
+        }
+    }
+
+    /// A segment that is not the open one.
+    fn finished(&self, number: u64) -> Option<&Stored> {
+        let next = self.window.as_ref()?.next_msn();
+        self.segments.get(&number).filter(|_| number < next)
+    }
+}
+
+impl Stored {
+    fn part(&self, part: u64) -> Option<Vec<Bytes>> {
+        let part = usize::try_from(part).ok()?;
+        let end = *self.parts.get(part)?;
+        let start = part.checked_sub(1).and_then(|before| self.parts.get(before)).copied().unwrap_or(0);
+        self.pieces.get(start..end).map(<[Bytes]>::to_vec)
+    }
+}
