@@ -91,11 +91,13 @@ impl Response {
     }
 
     /// The answer with some bytes of this one, which has them.
-    pub(super) fn into_part(self, range: Range<u64>) -> Response {
-        let content_range =
-            format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), self.body.len());
-        let body = self.body.slice(range);
-        Response { status: 206, body, ..self.with("Content-Range", content_range) }
+    pub(super) fn into_part(mut self, range: Range<u64>) -> Response {
+        let length = self.body.len();
+        let last = range.end.saturating_sub(1);
+        let content_range = format!("bytes {}-{last}/{length}", range.start);
+        self.status = 206;
+        self.body = self.body.slice(range);
+        self.with("Content-Range", content_range)
     }
 
     /// What is sent before the body, in answer to `head` if there was one that could be read.
@@ -168,7 +170,8 @@ pub fn preflight() -> Response {
         .with("Access-Control-Max-Age", "86400")
 }
 
-fn common_headers(head: Option<&Head>, cors: &Cors, take: &mut impl FnMut(&str, &str)) {
+/// The headers of every answer, whatever it is.
+pub(super) fn common_headers(head: Option<&Head>, cors: &Cors, take: &mut impl FnMut(&str, &str)) {
     if let Some(origin) = head.and_then(|head| head.header("origin"))
         && let Some(allowed) = cors.allow(origin)
     {
