@@ -122,16 +122,20 @@ impl Server {
         clock: Clock,
     ) -> anyhow::Result<Server> {
         let app = Arc::new(App::new(data, config, secrets, clock)?);
-        let tls = app.certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let config = &app.config;
+        let acceptor = |protocols: &[&str]| {
+            app.certificate.as_ref().map(|certificate| certificate.acceptor(protocols)).transpose()
+        };
+        let https = acceptor(if config.http.http2 { &[net::HTTP2, net::HTTP1] } else { &[net::HTTP1] })?;
+        let rtmps = acceptor(&[])?;
         let mut ports = Ports::default();
         let mut tasks = JoinSet::new();
         let srs_listen = if config.compat.srs_api { config.compat.srs_listen.as_str() } else { "" };
         let listen = [
             ("http.listen", config.http.listen.as_str(), None, Kind::Http),
-            ("http.tls_listen", &config.http.tls_listen, tls.clone(), Kind::Https),
+            ("http.tls_listen", &config.http.tls_listen, https, Kind::Https),
             ("rtmp.listen", &config.rtmp.listen, None, Kind::Rtmp),
-            ("rtmp.tls_listen", &config.rtmp.tls_listen, tls, Kind::Rtmps),
+            ("rtmp.tls_listen", &config.rtmp.tls_listen, rtmps, Kind::Rtmps),
             ("compat.srs_listen", srs_listen, None, Kind::Srs),
             ("acme.http_listen", config.challenge_listen(), None, Kind::Challenges),
         ];

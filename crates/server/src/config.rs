@@ -87,6 +87,7 @@ pub struct Server {
 pub struct Http {
     pub listen: String,
     pub tls_listen: String,
+    pub http2: bool,
     pub cors_origins: Vec<String>,
     pub header_timeout_seconds: u64,
     pub idle_timeout_seconds: u64,

@@ -10,5 +10,5 @@ mod trust;
 pub use accept::Door;
 pub use bind::bind;
 pub use permits::{Permit, Permits, Refused, RefusedSoFar};
-pub use tls::{Certificate, Stream, TlsFiles, watch_certificate};
+pub use tls::{Certificate, HTTP1, HTTP2, Stream, TlsFiles, watch_certificate};
 pub(crate) use trust::{connector, roots};

@@ -1,9 +1,10 @@
-//! A viewer's socket: plain or TLS, never blocking.
+//! A viewer's socket: plain, TLS, or one end of a pair; never blocking.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 
-use mio::net::TcpStream;
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
 use rustls::ServerConnection;
 
 /// Plain bytes that a TLS connection may hold before they are encrypted and sent. With it a TLS viewer's backlog
@@ -13,32 +14,44 @@ const TLS_BUFFER_BYTES: usize = 64 * 1024;
 /// A connected socket in non-blocking mode.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<Box<ServerConnection>>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    /// To the viewer itself.
+    Tcp(TcpStream),
+    /// To a task of ours that has the viewer's connection.
+    Pair(UnixStream),
 }
 
 impl Socket {
     /// A plain socket.
     pub fn plain(stream: std::net::TcpStream) -> io::Result<Socket> {
         stream.set_nonblocking(true)?;
-        Ok(Socket { stream: TcpStream::from_std(stream), tls: None })
+        Ok(Socket { stream: Stream::Tcp(TcpStream::from_std(stream)), tls: None })
     }
 
     /// A socket whose TLS handshake is done.
     pub fn tls(stream: std::net::TcpStream, mut tls: ServerConnection) -> io::Result<Socket> {
         stream.set_nonblocking(true)?;
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
-        Ok(Socket { stream: TcpStream::from_std(stream), tls: Some(Box::new(tls)) })
+        Ok(Socket { stream: Stream::Tcp(TcpStream::from_std(stream)), tls: Some(Box::new(tls)) })
     }
 
-    /// The other end.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+    /// One end of a pair; whoever has the other one carries the bytes on.
+    pub fn pair(stream: std::os::unix::net::UnixStream) -> io::Result<Socket> {
+        stream.set_nonblocking(true)?;
+        Ok(Socket { stream: Stream::Pair(UnixStream::from_std(stream)), tls: None })
     }
 
     /// For registration with a poll.
-    pub(super) fn source(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    pub(super) fn source(&mut self) -> &mut dyn Source {
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Pair(stream) => stream,
+        }
     }
 
     /// Whether encrypted bytes wait for room in the kernel.
@@ -95,6 +108,38 @@ impl Socket {
         }
         let _ = self.flush();
         // The peer may be gone already, which is as good.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = match &self.stream {
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Stream::Pair(stream) => stream.shutdown(Shutdown::Write),
+        };
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Pair(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Pair(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write_vectored(slices),
+            Stream::Pair(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

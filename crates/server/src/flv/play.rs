@@ -1,29 +1,37 @@
 //! A player's request for FLV: asked for, waited for, answered, handed to the fan-out.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use control::request::Action;
+use socket2::SockRef;
+use tokio::net::UnixStream;
+use tracing::{info, warn};
 
 use super::url::Named;
 use super::wire::{FlvEgress, Framing};
 use crate::admission::{Admitted, Asked};
 use crate::app::App;
-use crate::fanout::Arrival;
+use crate::fanout::{Arrival, Socket};
 use crate::http::head::{Head, Method};
-use crate::http::response::{Response, streaming_head};
+use crate::http::response::{Cors, Response, streaming_head};
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
 use crate::relay;
 use crate::sessions::{About, Role};
 use crate::waiting::{self, Waited};
 
+/// What the kernel holds of a viewer's media on its way to the task that has its connection, in bytes: little, as a
+/// backlog belongs in the ring.
+const PAIR_BYTES: usize = 32 * 1024;
+
 /// What the request loop is to do.
 pub enum Outcome {
     /// Send this and go on with the connection.
     Answer(Response),
-    /// The request is granted: hand the connection over with [`start`].
+    /// The request is granted: hand the connection over with [`start`] or [`start_within`].
     Play(Box<Granted>),
 }
 
@@ -31,8 +39,8 @@ pub enum Outcome {
 pub struct Granted {
     admitted: Admitted,
     stream: Arc<hub::Stream>,
-    framing: Framing,
-    head: Bytes,
+    /// `Sec-WebSocket-Accept`, if it is to go on as a WebSocket.
+    accept: Option<String>,
     agent: String,
 }
 
@@ -118,51 +126,74 @@ pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> O
     };
     if head.method == Method::Head {
         return Outcome::Answer(
-            Response::bytes(200, "video/x-flv", Bytes::new()).with("Cache-Control", "no-store"),
+            HEADERS
+                .into_iter()
+                .fold(Response::empty(200), |response, (name, value)| response.with(name, value)),
         );
     }
-    let agent = agent.to_owned();
-    let (framing, head) = match websocket_accept {
-        Some(accept) => {
-            let headers =
-                [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", &accept)];
-            (Framing::WebSocket, streaming_head(head, &app.cors(), 101, &headers))
-        }
-        None => {
-            let mut headers = vec![("Content-Type", "video/x-flv"), ("Cache-Control", "no-store")];
-            headers.push(("Connection", "close"));
-            let framing = if head.is_http11 {
-                headers.push(("Transfer-Encoding", "chunked"));
-                Framing::Chunked
-            } else {
-                Framing::Bare
-            };
-            (framing, streaming_head(head, &app.cors(), 200, &headers))
-        }
-    };
-    Outcome::Play(Box::new(Granted { admitted, stream, framing, head, agent }))
+    Outcome::Play(Box::new(Granted { admitted, stream, accept: websocket_accept, agent: agent.to_owned() }))
 }
 
-/// Gives the connection to the fan-out.
-pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, client: Client) {
-    let (peer, wire) = (client.peer, wire(matches!(granted.framing, Framing::WebSocket), client.is_tls));
+/// What is said before the media of an HTTP answer.
+pub const HEADERS: [(&str, &str); 2] = [("Content-Type", "video/x-flv"), ("Cache-Control", "no-store")];
+
+/// Gives a connection whose request has `head` to the fan-out.
+pub fn start(app: &App, connection: Stream, head: &Head, granted: Granted, permit: Permit, client: Client) {
+    let (framing, head) = begin(head, &app.cors(), granted.accept.as_deref());
+    match connection.into_socket() {
+        Ok(socket) => attach(app, socket, vec![head], framing, granted, permit, client),
+        Err(error) => {
+            let (session, stream) = (client.id, granted.stream.name());
+            warn!(session, %stream, %error, "a viewer was lost on its way to the fan-out");
+        }
+    }
+}
+
+/// Gives the fan-out one end of a pair of sockets and returns the other, for a connection that carries more than this
+/// stream. What is not read from it backs up as with any viewer.
+pub fn start_within(app: &App, granted: Granted, permit: Permit, client: Client) -> io::Result<UnixStream> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    SockRef::from(&theirs).set_send_buffer_size(PAIR_BYTES)?;
+    ours.set_nonblocking(true)?;
+    let ours = UnixStream::from_std(ours)?;
+    attach(app, Socket::pair(theirs)?, Vec::new(), Framing::Bare, granted, permit, client);
+    Ok(ours)
+}
+
+/// How the media is framed on a connection of its own, and what goes before it.
+fn begin(head: &Head, cors: &Cors, accept: Option<&str>) -> (Framing, Bytes) {
+    if let Some(accept) = accept {
+        let headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)];
+        return (Framing::WebSocket, streaming_head(head, cors, 101, &headers));
+    }
+    let mut headers = HEADERS.to_vec();
+    headers.push(("Connection", "close"));
+    let framing = if head.is_http11 { Framing::Chunked } else { Framing::Bare };
+    if framing == Framing::Chunked {
+        headers.push(("Transfer-Encoding", "chunked"));
+    }
+    (framing, streaming_head(head, cors, 200, &headers))
+}
+
+fn attach(
+    app: &App,
+    socket: Socket,
+    owed: Vec<Bytes>,
+    framing: Framing,
+    granted: Granted,
+    permit: Permit,
+    client: Client,
+) {
+    let (peer, wire) = (client.peer, wire(framing == Framing::WebSocket, client.is_tls));
     let about = About { role: Role::Viewer, wire, stream: granted.admitted.name, peer, agent: granted.agent };
     let seat = app.sessions.open_as(client.id, about, app.clock.now_ms());
-    let (id, stream) = (seat.session().id, granted.stream.name());
-    let socket = match connection.into_socket() {
-        Ok(socket) => socket,
-        Err(error) => {
-            tracing::warn!(session = id, %stream, %error, "a viewer was lost on its way to the fan-out");
-            return;
-        }
-    };
-    tracing::info!(session = id, %stream, %peer, wire, "play");
+    info!(session = seat.session().id, stream = %granted.stream.name(), %peer, wire, "play");
     app.fanout.attach(Arrival {
         socket,
-        owed: vec![granted.head],
+        owed,
         stream: granted.stream,
         profile: granted.admitted.profile,
-        egress: Box::new(FlvEgress::new(granted.framing)),
+        egress: Box::new(FlvEgress::new(framing)),
         permit,
         seat,
     });

@@ -1,10 +1,11 @@
-//! The body of a response: pieces in memory that many answers may share, or a range of a file.
+//! The body of a response: pieces in memory that many answers may share, or a range of a file, which may be one that is
+//! put together of others.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -19,11 +20,23 @@ pub enum Body {
     Pieces(Vec<Bytes>),
     /// Bytes `range` of a file.
     File {
-        /// The file, open for reading.
-        file: Arc<File>,
+        /// The file.
+        file: Arc<dyn ReadAt>,
         /// Which of its bytes.
         range: Range<u64>,
     },
+}
+
+/// Something that is read like a file, from any place. Reading may wait for a disk.
+pub trait ReadAt: fmt::Debug + Send + Sync {
+    /// Fills `into` with the bytes from `offset` on. That there are not as many is an error.
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+impl ReadAt for File {
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, into, offset)
+    }
 }
 
 impl Body {
@@ -70,11 +83,16 @@ impl Body {
     /// The next bytes to write, which are taken out of the body; empty when nothing is left. Of a file that is one
     /// block, and a file that has become shorter than it was is an error.
     pub async fn next(&mut self) -> io::Result<Chain> {
+        self.next_up_to(BLOCK).await
+    }
+
+    /// The same with smaller blocks of a file, for a reader who is one of many on a connection.
+    pub async fn next_up_to(&mut self, block: usize) -> io::Result<Chain> {
         match self {
             Body::Pieces(pieces) => Ok(std::mem::take(pieces).into()),
             Body::File { file, range } => {
                 let left = range.end.saturating_sub(range.start);
-                let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+                let length = usize::try_from(left).unwrap_or(block).min(block);
                 if length == 0 {
                     return Ok(Chain::default());
                 }
@@ -105,6 +123,19 @@ impl Chain {
     /// Puts a piece before the others.
     pub fn push_front(&mut self, piece: Bytes) {
         self.0.push_front(piece);
+    }
+
+    /// How long the first piece is; none when nothing is left.
+    pub fn first_len(&self) -> Option<usize> {
+        self.0.front().map(Bytes::len)
+    }
+
+    /// Takes bytes off the first piece, at most `most`, without a copy.
+    pub fn take_first(&mut self, most: usize) -> Bytes {
+        match self.0.front_mut() {
+            Some(first) if first.len() > most => first.split_to(most),
+            _ => self.0.pop_front().unwrap_or_default(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::head::Head;
+use super::http2;
 use super::respond::{Reply, note_failure, note_limit, refuse, respond};
 use super::response::Response;
 use super::send::send;
@@ -29,6 +30,9 @@ pub struct Bounds {
 
 /// Serves a connection to its end.
 pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: Permit) {
+    if connection.is_http2() {
+        return http2::serve(app, connection, peer, permit).await;
+    }
     let bounds = app.http_bounds;
     let client = Client { id: app.sessions.number(), peer, is_tls: connection.is_tls() };
     let mut requests = 0_u64;
@@ -53,7 +57,7 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
         let Some(body) = read_body(&mut connection, &mut input, &head, &bounds).await else { return };
         let response = match respond(&app, &head, body, client).await {
             Reply::Answer(response) => response,
-            Reply::Play(granted) => return play::start(&app, connection, *granted, permit, client),
+            Reply::Play(granted) => return play::start(&app, connection, &head, *granted, permit, client),
         };
         let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();

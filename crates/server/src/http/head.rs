@@ -33,6 +33,20 @@ pub enum Method {
     Other,
 }
 
+impl Method {
+    fn named(name: &str) -> Method {
+        match name {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "OPTIONS" => Method::Options,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
+            _ => Method::Other,
+        }
+    }
+}
+
 /// A request's head.
 #[derive(Debug, Clone)]
 pub struct Head {
@@ -42,7 +56,7 @@ pub struct Head {
     pub path: String,
     /// The query without its `?`, as it was sent.
     pub query: String,
-    /// HTTP/1.1 and not 1.0.
+    /// HTTP/1.1 or later, and not 1.0.
     pub is_http11: bool,
     /// Bytes of the body that follows; 0 everywhere but in the API, and never above [`MAX_BODY`].
     pub body_len: usize,
@@ -89,29 +103,45 @@ impl Head {
             Err(httparse::Error::TooManyHeaders) => return Err(BadHead::Malformed("too many headers")),
             Err(_) => return Err(BadHead::Malformed("not an HTTP/1.1 request")),
         };
-        let method = match request.method {
-            Some("GET") => Method::Get,
-            Some("HEAD") => Method::Head,
-            Some("OPTIONS") => Method::Options,
-            Some("POST") => Method::Post,
-            Some("PUT") => Method::Put,
-            Some("DELETE") => Method::Delete,
-            _ => Method::Other,
-        };
-        let target = request.path.unwrap_or_default();
+        let method = Method::named(request.method.unwrap_or_default());
+        let headers = request.headers.iter().map(|h| field(h.name, h.value)).collect();
+        let is_http11 = request.version == Some(1);
+        let head = Head::new(method, request.path.unwrap_or_default(), is_http11, headers)?;
+        Ok(Some((head, length)))
+    }
+
+    /// The head of a request over HTTP/2, as its frames were decoded.
+    pub(super) fn from_http2(parts: &http::request::Parts) -> Result<Head, BadHead> {
+        if parts.headers.len() > MAX_HEADERS {
+            return Err(BadHead::Malformed("too many headers"));
+        }
+        let mut headers: Vec<(String, String)> =
+            parts.headers.iter().map(|(name, value)| field(name.as_str(), value.as_bytes())).collect();
+        if let Some(authority) = parts.uri.authority() {
+            // RFC 9113, section 8.3.1: it says what Host says in HTTP/1.1, and two hosts are one too many.
+            if headers.iter().any(|(name, value)| name == "host" && value != authority.as_str()) {
+                return Err(BadHead::Malformed("Host and :authority differ"));
+            }
+            headers.retain(|(name, _)| name != "host");
+            headers.push(("host".to_owned(), authority.as_str().to_owned()));
+        }
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        Head::new(Method::named(parts.method.as_str()), target, true, headers)
+    }
+
+    fn new(
+        method: Method,
+        target: &str,
+        is_http11: bool,
+        headers: Vec<(String, String)>,
+    ) -> Result<Head, BadHead> {
         if target.len() > MAX_TARGET {
             return Err(BadHead::TargetTooLong);
         }
         let (path, query) = split_target(target)?;
-        let headers: Vec<(String, String)> = request
-            .headers
-            .iter()
-            .map(|h| (h.name.to_ascii_lowercase(), String::from_utf8_lossy(h.value).trim().to_owned()))
-            .collect();
-        let is_http11 = request.version == Some(1);
         let mut head = Head { method, path, query, is_http11, body_len: 0, headers };
         head.body_len = head.measure_body()?;
-        Ok(Some((head, length)))
+        Ok(head)
     }
 
     /// The first value of the header `name`, which is given in lower case.
@@ -144,12 +174,17 @@ impl Head {
         self.header_has("upgrade", "websocket") && self.header_has("connection", "upgrade")
     }
 
+    /// Whether a request with this method and path has a body that somebody reads.
+    pub(super) fn takes_body(&self) -> bool {
+        // With a method that the API does not have, the answer is the same whether there is a body or not.
+        let reads = matches!(self.method, Method::Get | Method::Head | Method::Options);
+        !reads && self.path.starts_with(API)
+    }
+
     /// How long the body is. Of the two ways to say it only the plain one is taken, and only once: whatever two
     /// parsers could read differently is refused.
     fn measure_body(&self) -> Result<usize, BadHead> {
-        // With a method that the API does not have, the answer is the same whether there is a body or not.
-        let reads = matches!(self.method, Method::Get | Method::Head | Method::Options);
-        if reads || !self.path.starts_with(API) {
+        if !self.takes_body() {
             return self.refuse_body().map(|()| 0);
         }
         if self.header("transfer-encoding").is_some() {
@@ -176,6 +211,11 @@ impl Head {
         let mut lengths = self.headers.iter().filter(|(name, _)| name == "content-length");
         if lengths.all(|(_, length)| length == "0") { Ok(()) } else { Err(BadHead::HasBody) }
     }
+}
+
+/// A header as it is kept: its name in lower case, its value as text.
+fn field(name: &str, value: &[u8]) -> (String, String) {
+    (name.to_ascii_lowercase(), String::from_utf8_lossy(value).trim().to_owned())
 }
 
 /// Splits a target into its decoded path and its raw query. Decoding happens once and here, so no later check can

@@ -14,6 +14,7 @@ pub enum Limit {
     HeaderTimeout,
     MaxHeaderBytes,
     MaxTarget,
+    DroppedRequests,
     HandshakeTimeout,
     PublishTimeout,
     IdlePublisher,
@@ -30,10 +31,11 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Limit; 15] = [
+    pub const ALL: [Limit; 16] = [
         Limit::HeaderTimeout,
         Limit::MaxHeaderBytes,
         Limit::MaxTarget,
+        Limit::DroppedRequests,
         Limit::HandshakeTimeout,
         Limit::PublishTimeout,
         Limit::IdlePublisher,
@@ -54,6 +56,7 @@ impl Limit {
             Limit::HeaderTimeout => "http.header_timeout_seconds",
             Limit::MaxHeaderBytes => "http.max_header_bytes",
             Limit::MaxTarget => "http.target_bytes",
+            Limit::DroppedRequests => "http.dropped_requests",
             Limit::HandshakeTimeout => "rtmp.handshake_timeout_seconds",
             Limit::PublishTimeout => "rtmp.publish_timeout_seconds",
             Limit::IdlePublisher => "rtmp.idle_publisher_seconds",

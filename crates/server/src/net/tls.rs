@@ -32,6 +32,12 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// HTTP/2 over TLS, as ALPN calls it.
+pub const HTTP2: &str = "h2";
+
+/// HTTP/1.1, likewise.
+pub const HTTP1: &str = "http/1.1";
+
 /// The certificate in force. It can be replaced while the server runs; connections that are there keep theirs.
 #[derive(Debug)]
 pub struct Certificate {
@@ -56,14 +62,15 @@ impl Certificate {
         Arc::new(Certificate { current: RwLock::default() })
     }
 
-    /// An acceptor for TLS 1.2 and 1.3 that always has the certificate in force.
-    pub fn acceptor(self: &Arc<Certificate>) -> anyhow::Result<TlsAcceptor> {
+    /// An acceptor for TLS 1.2 and 1.3 that always has the certificate in force. Of the `protocols` above TLS that both
+    /// sides know, the first is spoken.
+    pub fn acceptor(self: &Arc<Certificate>, protocols: &[&str]) -> anyhow::Result<TlsAcceptor> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(self.clone());
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -166,6 +173,14 @@ impl Stream {
     /// Whether the client's side is encrypted.
     pub fn is_tls(&self) -> bool {
         matches!(self, Stream::Tls(_))
+    }
+
+    /// Whether both sides have agreed on HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(HTTP2.as_bytes()),
+        }
     }
 
     /// Takes the connection out of the task's hands and gives it to a fan-out shard.

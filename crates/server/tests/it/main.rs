@@ -14,6 +14,7 @@ mod formats;
 mod harness;
 mod hostile;
 mod http;
+mod http2;
 mod logs;
 mod metrics;
 mod operate;

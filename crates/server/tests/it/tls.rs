@@ -27,14 +27,15 @@ use crate::harness::{Folder, Weir};
 const NARROW: u32 = 16 * 1024;
 
 /// A certificate for `localhost` and 127.0.0.1, and its key.
-struct Certificate {
+pub struct Certificate {
     folder: Folder,
     cert: String,
     key: String,
 }
 
 impl Certificate {
-    fn new() -> Certificate {
+    /// A new one.
+    pub fn new() -> Certificate {
         let folder = Folder::new("tls");
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
@@ -47,7 +48,8 @@ impl Certificate {
         Certificate { folder, cert, key }
     }
 
-    fn serve(&self, keys: &[(&str, &str)]) -> Weir {
+    /// A server that shows it.
+    pub fn serve(&self, keys: &[(&str, &str)]) -> Weir {
         let own = [
             ("tls.cert_file", self.cert.as_str()),
             ("tls.key_file", &self.key),
@@ -55,6 +57,26 @@ impl Certificate {
             ("rtmp.tls_listen", "127.0.0.1:0"),
         ];
         Weir::with(&[&own, keys].concat())
+    }
+
+    /// The file with the certificate.
+    pub fn cert_file(&self) -> &str {
+        &self.cert
+    }
+
+    /// A client that trusts it, for one protocol above TLS or none.
+    pub fn connector(&self, protocol: &str) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        let cert = CertificateDer::from_pem_file(&self.cert).expect("a certificate");
+        roots.add(cert).expect("a root");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols.extend((!protocol.is_empty()).then(|| protocol.into()));
+        TlsConnector::from(Arc::new(config))
     }
 
     /// What is wrong when a server starts with these files.
@@ -79,16 +101,7 @@ struct Bridge {
 
 impl Bridge {
     fn new(certificate: &Certificate, to: SocketAddr) -> Bridge {
-        let mut roots = RootCertStore::empty();
-        let cert = CertificateDer::from_pem_file(&certificate.cert).expect("a certificate");
-        roots.add(cert).expect("a root");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = certificate.connector("");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -116,7 +129,8 @@ impl Bridge {
     }
 }
 
-fn https(weir: &Weir) -> SocketAddr {
+/// Where it serves HTTPS.
+pub fn https(weir: &Weir) -> SocketAddr {
     weir.https.expect("HTTPS")
 }
 
