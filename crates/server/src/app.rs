@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hub::{End, Hub, Lag, Name, Options};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::acme::Acme;
 use crate::admission::Admission;
@@ -26,6 +26,7 @@ use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
+use crate::store::Store;
 use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
@@ -50,6 +51,8 @@ pub struct App {
     pub operator: Operator,
     /// Streams to and from other servers.
     pub relays: Relays,
+    /// The database; `None` without a data folder, and when it cannot be opened.
+    pub store: Option<Store>,
     /// What is counted for whoever watches the server.
     pub counts: Counts,
     /// What is wrong with what is pushed.
@@ -115,7 +118,8 @@ impl Server {
         secrets: &Secrets,
         clock: Clock,
     ) -> anyhow::Result<Server> {
-        let app = Arc::new(App::new(data, config, secrets, clock)?);
+        let store = open_store(data).await;
+        let app = Arc::new(App::new(data, store, config, secrets, clock)?);
         let tls = app.certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let config = &app.config;
         let mut ports = Ports::default();
@@ -185,6 +189,9 @@ impl Server {
             };
         }
         tasks.spawn(sweep(app.clone()));
+        if let Some(store) = &app.store {
+            tasks.spawn(store.writer.clone().run());
+        }
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         if app.acme.is_some() {
@@ -251,7 +258,13 @@ impl Ports {
 }
 
 impl App {
-    fn new(data: Option<&Path>, config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<App> {
+    fn new(
+        data: Option<&Path>,
+        store: Option<Store>,
+        config: Config,
+        secrets: &Secrets,
+        clock: Clock,
+    ) -> anyhow::Result<App> {
         let admission = Admission::new(&config, secrets, clock.clone())?;
         let acme = Acme::open(data, &config.acme)?;
         let options = Options {
@@ -288,6 +301,7 @@ impl App {
             sessions: Sessions::default(),
             relays: Relays::new(&config)?,
             drain: Drain::default(),
+            store,
             counts: Counts::default(),
             health: Health::default(),
             cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),
@@ -366,6 +380,12 @@ impl App {
         info!(stream = %name, reason, "stream dropped");
         self.hub.drop_stream(name, End::Dropped(reason.to_owned()))
     }
+}
+
+/// The database. Without it the show goes on, and nothing is recorded.
+async fn open_store(data: Option<&Path>) -> Option<Store> {
+    let opened = Store::open(data?).await;
+    opened.inspect_err(|error| error!("nothing is recorded: {error:#}")).ok()
 }
 
 /// The listener for whoever collects figures. Without it the show goes on: a second server on one machine must not

@@ -24,6 +24,7 @@ pub mod rtmp;
 pub mod secrets;
 pub mod sessions;
 pub mod slots;
+pub mod store;
 pub mod time;
 mod told;
 pub mod waiting;
