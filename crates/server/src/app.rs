@@ -22,6 +22,7 @@ use crate::http::response::Cors;
 use crate::metrics::{self, Counts};
 use crate::net::{Certificate, Door, Permits, TlsFiles, bind};
 use crate::operator::Operator;
+use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
@@ -51,8 +52,8 @@ pub struct App {
     pub operator: Operator,
     /// Streams to and from other servers.
     pub relays: Relays,
-    /// The database; `None` without a data folder, and when it cannot be opened.
-    pub store: Option<Store>,
+    /// Streams on disk, with their index.
+    pub records: Records,
     /// What is counted for whoever watches the server.
     pub counts: Counts,
     /// What is wrong with what is pushed.
@@ -189,9 +190,7 @@ impl Server {
             };
         }
         tasks.spawn(sweep(app.clone()));
-        if let Some(store) = &app.store {
-            tasks.spawn(store.writer.clone().run());
-        }
+        tasks.spawn(record::run(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         if app.acme.is_some() {
@@ -207,6 +206,8 @@ impl Server {
 
     /// Stops accepting, says goodbye to every viewer and publisher, and returns when they are gone.
     pub async fn stop(mut self) {
+        // First, because a recording ends with the last frame and not with the end of its stream.
+        record::stop(&self.app).await;
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
             self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));
@@ -301,7 +302,7 @@ impl App {
             sessions: Sessions::default(),
             relays: Relays::new(&config)?,
             drain: Drain::default(),
-            store,
+            records: Records::new(data, store.as_ref(), &config),
             counts: Counts::default(),
             health: Health::default(),
             cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),

@@ -18,6 +18,7 @@ pub mod lang;
 pub mod metrics;
 pub mod net;
 pub mod operator;
+pub mod record;
 pub mod relay;
 pub mod reload;
 pub mod rtmp;

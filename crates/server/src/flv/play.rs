@@ -146,7 +146,8 @@ pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> O
 /// Gives the connection to the fan-out.
 pub fn start(app: &App, connection: Stream, granted: Granted, permit: Permit, client: Client) {
     let (peer, wire) = (client.peer, wire(matches!(granted.framing, Framing::WebSocket), client.is_tls));
-    let about = About { role: Role::Viewer, wire, stream: granted.admitted.name, peer, agent: granted.agent };
+    let (stream, domain) = (granted.admitted.name, granted.admitted.domain);
+    let about = About { role: Role::Viewer, wire, stream, peer, agent: granted.agent, domain };
     let seat = app.sessions.open_as(client.id, about, app.clock.now_ms());
     let (id, stream) = (seat.session().id, granted.stream.name());
     let socket = match connection.into_socket() {

@@ -1,0 +1,129 @@
+//! Between the task of a recording, which must not wait, and its files, which may: a queue with a bound, emptied by one
+//! thread of the runtime's pool at a time. While nothing is queued no thread is held.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::cut::Step;
+use super::failure::Failure;
+use super::files::Files;
+use crate::store::State;
+
+/// One thing to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// With the files.
+    Step(Step),
+    /// Something is missing here.
+    Gap,
+    /// It is paused, or goes on.
+    Paused(bool),
+    /// It ends.
+    End { state: State, reason: &'static str, now_ms: i64, later: bool },
+}
+
+/// There is no room: the disk is too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// The queue of one recording.
+#[derive(Debug)]
+pub(super) struct Queue {
+    max_bytes: usize,
+    waiting: Mutex<Waiting>,
+    files: Mutex<Files>,
+    state: watch::Sender<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    jobs: VecDeque<(Job, usize)>,
+    bytes: usize,
+    /// A thread is at it.
+    busy: bool,
+}
+
+/// How far the files are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    /// Nothing is queued or being written.
+    pub(super) idle: bool,
+    /// Why nothing can be written any more.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Queue {
+    pub(super) fn new(files: Files, max_bytes: usize) -> Arc<Queue> {
+        let state = watch::Sender::new(Progress { idle: true, failure: None });
+        Arc::new(Queue { max_bytes, waiting: Mutex::default(), files: Mutex::new(files), state })
+    }
+
+    /// Queues a step, unless it is media and there is no room. One batch always has room.
+    pub(super) fn push(self: &Arc<Queue>, job: Job) -> Result<(), Full> {
+        let bytes = weight(&job);
+        let mut waiting = self.lock();
+        if bytes > 0 && waiting.bytes > 0 && waiting.bytes.saturating_add(bytes) > self.max_bytes {
+            return Err(Full);
+        }
+        waiting.bytes += bytes;
+        waiting.jobs.push_back((job, bytes));
+        if !std::mem::replace(&mut waiting.busy, true) {
+            self.state.send_modify(|state| state.idle = false);
+            let queue = self.clone();
+            tokio::task::spawn_blocking(move || queue.drain());
+        }
+        Ok(())
+    }
+
+    /// Told whenever the files fail or have caught up.
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.state.subscribe()
+    }
+
+    fn drain(&self) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut waiting = self.lock();
+            let Some((job, bytes)) = waiting.jobs.pop_front() else {
+                waiting.busy = false;
+                self.state.send_modify(|state| state.idle = true);
+                return;
+            };
+            drop(waiting);
+            let failed = self.state.borrow().failure.is_some();
+            let done = match job {
+                // The end is written, if it can be, also when the rest could not.
+                Job::Step(_) if failed => Ok(()),
+                Job::Step(step) => files.handle(step),
+                Job::Gap => {
+                    files.note_gap();
+                    Ok(())
+                }
+                Job::Paused(paused) => {
+                    files.set_paused(paused);
+                    Ok(())
+                }
+                Job::End { state, reason, now_ms, later } => {
+                    files.end(state, reason, now_ms, later);
+                    Ok(())
+                }
+            };
+            self.lock().bytes -= bytes;
+            if let Err(failure) = done {
+                self.state.send_modify(|state| state.failure = Some(failure));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many bytes of media a job holds.
+fn weight(job: &Job) -> usize {
+    let Job::Step(Step::Write(batch)) = job else { return 0 };
+    batch.frames.iter().map(|frame| frame.body.len()).sum()
+}
