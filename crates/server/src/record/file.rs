@@ -20,10 +20,15 @@ impl Growing {
     pub(super) fn create(path: &Path, first: &[u8]) -> io::Result<Growing> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         let mut growing = Growing { file, len: 0, synced_len: 0, synced_at: Instant::now() };
-        growing.append(first)?;
-        growing.sync()?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
+        let begin = |growing: &mut Growing| {
+            growing.append(first)?;
+            growing.sync()?;
+            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        };
+        if let Err(error) = begin(&mut growing) {
+            // Nothing can be played of it.
+            let _ = std::fs::remove_file(path);
+            return Err(error);
         }
         Ok(growing)
     }

@@ -66,6 +66,7 @@ struct Open {
     aac: Option<(Growing, Adts)>,
     /// Where a decoder can start.
     keys: Vec<Key>,
+    folder: PathBuf,
 }
 
 impl Files {
@@ -93,6 +94,12 @@ impl Files {
             complete: Vec::new(),
             last_ms: None,
         })
+    }
+
+    /// The recording's folder, below that of all.
+    #[cfg(test)]
+    pub(super) fn place(&self) -> String {
+        self.recording.folder.clone()
     }
 
     /// Does one step.
@@ -172,26 +179,41 @@ impl Files {
             duration_ms: None,
             codecs: opening.codecs.clone(),
         });
-        let folder = self.folder();
         self.sidecar.update(&self.recording);
+        let made = self.make(opening, about);
+        if made.is_err() {
+            self.sidecar.parts.pop();
+        }
+        self.open = Some(made?);
+        Ok(())
+    }
+
+    /// Makes the files of a part.
+    fn make(&self, opening: &Opening, about: Part) -> Result<Open, Failure> {
+        let folder = self.folder();
         self.sidecar.write(&folder)?;
         let path = |format| folder.join(names::file(opening.number, format));
         let wants = |format| self.formats.contains(&format);
-        let fmp4 = match &opening.init {
-            Some(init) => Some(Growing::create(&path(Format::Fmp4), init)?),
-            None => None,
+        let mut open =
+            Open { about, fmp4: None, flv: None, aac: None, keys: Vec::new(), folder: folder.clone() };
+        let mut make = || {
+            if let Some(init) = &opening.init {
+                open.fmp4 = Some(Growing::create(&path(Format::Fmp4), init)?);
+            }
+            if wants(Format::Flv) {
+                open.flv = Some(Growing::create(&path(Format::Flv), &flv_head(&opening.headers))?);
+            }
+            let adts = opening.aac.as_ref().and_then(|record| Adts::of(record));
+            if let Some(adts) = adts.filter(|_| wants(Format::Aac)) {
+                open.aac = Some((Growing::create(&path(Format::Aac), &[])?, adts));
+            }
+            Ok::<(), Failure>(())
         };
-        let flv = match wants(Format::Flv) {
-            true => Some(Growing::create(&path(Format::Flv), &flv_head(&opening.headers))?),
-            false => None,
-        };
-        let aac = match opening.aac.as_ref().and_then(|record| Adts::of(record)) {
-            Some(adts) if wants(Format::Aac) => Some((Growing::create(&path(Format::Aac), &[])?, adts)),
-            _ => None,
-        };
-        self.open = Some(Open { about, fmp4, flv, aac, keys: Vec::new() });
-        self.tell();
-        Ok(())
+        let made = make();
+        if made.is_err() {
+            open.remove();
+        }
+        made.map(|()| open)
     }
 
     fn write(&mut self, batch: Batch) -> Result<(), Failure> {
@@ -212,6 +234,12 @@ impl Files {
 
     fn close(&mut self) -> Result<(), Failure> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
+        if open.about.duration_ms == 0 {
+            // Not one fragment could be written.
+            open.remove();
+            self.sidecar.parts.pop();
+            return Ok(());
+        }
         let synced = open.sync();
         open.about.state = PartState::Local;
         let keys = std::mem::take(&mut open.keys);
@@ -372,6 +400,14 @@ impl Open {
             ..self.about.clone()
         };
         self.files().map(part).collect()
+    }
+
+    /// Takes its files away again.
+    fn remove(&self) {
+        for (format, _) in self.files() {
+            // What cannot be removed is found to be empty at the next start.
+            let _ = std::fs::remove_file(self.folder.join(names::file(self.about.number, format)));
+        }
     }
 
     fn sync(&mut self) -> std::io::Result<()> {

@@ -127,3 +127,86 @@ fn weight(job: &Job) -> usize {
     let Job::Step(Step::Write(batch)) = job else { return 0 };
     batch.frames.iter().map(|frame| frame.body.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use media::frame::{Frame, Kind};
+    use media::mp4::Detail;
+
+    use super::super::cut::{Cutter, Split};
+    use super::super::files::Manner;
+    use super::super::scan::scan;
+    use super::*;
+    use crate::scratch::Scratch;
+    use crate::store::{Format, Recording, Store};
+
+    fn recording() -> Recording {
+        Recording {
+            id: "0".repeat(24),
+            app: "live".into(),
+            stream: "room".into(),
+            folder: String::new(),
+            started_ms: 0,
+            ended_ms: None,
+            state: State::Recording,
+            reason: String::new(),
+            duration_ms: 0,
+            bytes: 0,
+            codecs: String::new(),
+            gaps: 0,
+            hidden: false,
+            expires_ms: None,
+        }
+    }
+
+    /// Seconds of sound, of about 10 KB each.
+    fn steps(seconds: i64) -> Vec<Step> {
+        let frame = |time, body: &[u8]| {
+            Frame::classify(Kind::Audio, time, Bytes::copy_from_slice(body)).expect("sound")
+        };
+        let mut cutter = Cutter::new(Split::default());
+        let mut steps = cutter.handle_frame(&frame(0, &[0xaf, 0, 0x12, 0x10]), 0, 0);
+        for time in (0..seconds * 1_000).step_by(20) {
+            steps.extend(cutter.handle_frame(&frame(time, &[&[0xaf, 1][..], &[7; 200]].concat()), 0, time));
+        }
+        steps.extend(cutter.finish());
+        steps
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_slow_disk_fills_the_queue_and_holds_up_nobody_and_what_was_taken_is_written() {
+        let scratch = Scratch::new();
+        let store = Store::open(scratch.path()).await.unwrap();
+        let manner = Manner {
+            root: scratch.path().join("recordings"),
+            formats: vec![Format::Fmp4],
+            retention_days: 0,
+            fsync: Duration::ZERO,
+            index: store.writer.clone(),
+            figures: Arc::default(),
+        };
+        let root = manner.root.clone();
+        let queue = Queue::new(Files::create(manner, recording()).unwrap(), 50_000);
+        let (mut taken, mut refused) = (0, 0);
+        {
+            // As long as a write takes.
+            let _slow = queue.files.lock().unwrap();
+            for step in steps(20) {
+                match queue.push(Job::Step(step)) {
+                    Ok(()) => taken += 1,
+                    Err(Full) => refused += 1,
+                }
+            }
+        }
+        assert!((4..=8).contains(&taken) && refused > 10, "{taken} {refused}");
+        queue.push(Job::End { state: State::Finished, reason: "ended", now_ms: 9, later: false }).unwrap();
+        queue.progress().wait_for(|progress| progress.idle).await.unwrap();
+        let folder = queue.files.lock().unwrap().place();
+        let (index, len) = scan(&root.join(folder).join("0001.mp4"), Detail::Fragments).unwrap();
+        // Of what was taken, one was the beginning and one the end of the part.
+        assert_eq!((index.fragments.len(), index.end()), (taken - 2, len));
+    }
+}

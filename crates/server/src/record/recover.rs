@@ -203,9 +203,9 @@ fn read(root: &Path, folder: &str, mut sidecar: Sidecar) -> anyhow::Result<Found
             let (good, keys) = look(&path, format, &mut part)?;
             if left_open {
                 found.cut_bytes += cut(&path, good)?;
-                if !good.frames {
-                    continue;
-                }
+            }
+            if !good.frames {
+                continue;
             }
             part.bytes = good.end;
             duration = duration.max((good.time_ms > 0).then_some(good.time_ms));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::{Feed, Phase, Profile, Stream, Wake};
+use hub::{Feed, Phase, Profile, Start, Stream, Wake};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
@@ -33,6 +33,16 @@ impl Wake for Bell {
     fn wake(&self) {
         self.0.notify_one();
     }
+}
+
+/// Where the recorder begins with a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// Like a viewer: with everything that is still there of a stream that has just begun, else with the newest key
+    /// frame.
+    Group,
+    /// With what comes next; before that, it has been there already.
+    NextKey,
 }
 
 /// Why the recorder stopped reading.
@@ -85,14 +95,19 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
         last_frame: Instant::now(),
     };
     let mut source = Some((stream, bell, feed));
+    let mut from = From::Group;
     let end = loop {
         let left = match source.take() {
             Some((stream, bell, feed)) => {
-                let left = recorder.follow(&stream, &bell, feed).await;
+                let left = recorder.follow(&stream, &bell, feed, from).await;
                 let steps = recorder.cutter.restart();
                 recorder.write(steps);
+                from = From::Group;
                 match left {
-                    Left::Told(Control::Pause) => recorder.pause(&stream).await,
+                    Left::Told(Control::Pause) => {
+                        from = From::NextKey;
+                        recorder.pause(&stream).await
+                    }
                     left => left,
                 }
             }
@@ -103,6 +118,7 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
             Left::Told(Control::Run | Control::Pause) => {}
             Left::Told(end) => break Ok(end),
             Left::Ended => {
+                from = From::Group;
                 if let Some(end) = recorder.wait_for_return().await {
                     break Ok(end);
                 }
@@ -132,13 +148,12 @@ struct Recorder<'a> {
 
 impl Recorder<'_> {
     /// Writes what a stream brings until there is a reason not to.
-    async fn follow(&mut self, stream: &Stream, bell: &Bell, mut feed: Feed) -> Left {
+    async fn follow(&mut self, stream: &Stream, bell: &Bell, mut feed: Feed, from: From) -> Left {
         let mut push = stream.arrivals().push;
-        // While everything is still here, headers are in their place among the frames.
-        let mut next = if feed.base() == 0 { 0 } else { self.join(&feed) };
+        let mut next = self.join(&feed, from);
         loop {
             if feed.base() > next {
-                next = self.join(&feed);
+                next = self.join(&feed, From::Group);
                 self.cutter.note_loss();
                 self.note_gap();
             }
@@ -174,9 +189,19 @@ impl Recorder<'_> {
         }
     }
 
-    /// Begins where a viewer would; gives the first frame.
-    fn join(&mut self, feed: &Feed) -> u64 {
-        let start = feed.start(Profile::Live);
+    /// Takes the headers, unless they are in their place among the frames; gives the first frame.
+    fn join(&mut self, feed: &Feed, from: From) -> u64 {
+        if from == From::Group && feed.base() == 0 {
+            return 0;
+        }
+        let start = match from {
+            From::Group => feed.start(Profile::Live),
+            From::NextKey => {
+                let seq = feed.next_seq();
+                let metadata = feed.headers().metadata.iter().cloned();
+                Start { seq, headers: metadata.chain(feed.configs_at(seq)).collect() }
+            }
+        };
         for frame in &start.headers {
             let steps = self.cutter.handle_frame(frame, self.app.clock.now_ms(), self.app.clock.unix_ms());
             self.write(steps);

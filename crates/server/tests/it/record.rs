@@ -1,5 +1,6 @@
 //! Recordings: what is on the disk is what was pushed, whatever happens to the server, the disk or the publisher.
 
+mod cli;
 mod crash;
 mod disk;
 mod formats;
@@ -77,7 +78,11 @@ fn recordings(weir: &Weir) -> PathBuf {
 
 /// A publisher that has sent its headers.
 fn publisher(weir: &Weir, stream: &str) -> Publisher {
-    let mut publisher = Publisher::connect(&weir.rtmp_url(stream)).expect("a publisher");
+    publisher_at(&weir.rtmp_url(stream))
+}
+
+fn publisher_at(url: &str) -> Publisher {
+    let mut publisher = Publisher::connect(url).expect("a publisher");
     publisher.send_headers(30).expect("headers");
     publisher
 }

@@ -138,8 +138,7 @@ fn kill_again_and_again(film: &[Shot], kills: usize) {
     let mut sent = Vec::new();
     for round in 0..=kills {
         let process = Process::serve(&folder, &[], &[]);
-        let printed =
-            process.wait_stdout("the addresses", |text| text.contains("rtmp://") && text.ends_with('\n'));
+        let url = process.rtmp_url("live/show");
         if round > 0 {
             wait_for("what the crash left in the index", || {
                 let found = indexed(&data);
@@ -157,14 +156,8 @@ fn kill_again_and_again(film: &[Shot], kills: usize) {
         if round == kills {
             return;
         }
-        let port = printed
-            .split("rtmp://")
-            .nth(1)
-            .and_then(|rest| rest.split(['/', ' ', '\n']).next())
-            .expect("an address");
-        let port = port.rsplit(':').next().expect("a port");
         let lasting = Duration::from_millis(600 + random(900));
-        sent.push(push(&format!("rtmp://127.0.0.1:{port}/live/show"), film, lasting));
+        sent.push(push(&url, film, lasting));
         // Kills it.
         drop(process);
         let (last, sent) = (decode(&newest(&root), true), sent[round]);
