@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run web test check interop fuzz bench dist clean
+.PHONY: run web test check soak interop fuzz bench dist clean
 
 ## Serve with no configuration: builds the page and the server, then shows where to push and what to open.
 run: web
@@ -36,6 +36,11 @@ check: web
 	cd web && npm run check
 	tools/licences
 	tools/layers
+
+## The long versions of tests: a hundred crashes, ten minutes of lost connections.
+soak: web
+	tools/need test
+	WEIR_SOAK=1 $(CARGO) test --locked -p weir --test it -- record::crash record::show
 
 ## The heavy clients: OBS and VLC without a screen.
 interop: web

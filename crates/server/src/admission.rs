@@ -72,6 +72,8 @@ pub struct Admitted {
     pub identity: Identity,
     /// How a player is served.
     pub profile: Profile,
+    /// The domain that granted it, as it is configured.
+    pub domain: String,
 }
 
 /// Why not, for the client and for the log. It holds no secret and no signature.
@@ -126,6 +128,7 @@ impl Admission {
                     control::Profile::Live => Profile::Live,
                     control::Profile::Rtc => Profile::Rtc,
                 },
+                domain: grant.domain,
             }),
             Err(refusal) => Err(Refused {
                 code: refusal.code(),

@@ -13,6 +13,7 @@ mod forbid;
 pub mod health;
 mod live;
 mod openapi;
+mod recordings;
 mod relays;
 mod service;
 mod shape;

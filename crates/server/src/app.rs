@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hub::{End, Hub, Lag, Name, Options};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::acme::Acme;
 use crate::admission::Admission;
@@ -23,11 +23,13 @@ use crate::http::response::Cors;
 use crate::metrics::{self, Counts};
 use crate::net::{Certificate, Door, Permits, TlsFiles, bind};
 use crate::operator::Operator;
+use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
+use crate::store::Store;
 use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
@@ -54,6 +56,8 @@ pub struct App {
     pub hls: Hls,
     /// Streams to and from other servers.
     pub relays: Relays,
+    /// Streams on disk, with their index.
+    pub records: Records,
     /// What is counted for whoever watches the server.
     pub counts: Counts,
     /// What is wrong with what is pushed.
@@ -121,7 +125,8 @@ impl Server {
         secrets: &Secrets,
         clock: Clock,
     ) -> anyhow::Result<Server> {
-        let app = Arc::new(App::new(data, config, secrets, clock)?);
+        let store = open_store(data).await;
+        let app = Arc::new(App::new(data, store, config, secrets, clock)?);
         let config = &app.config;
         let acceptor = |protocols: &[&str]| {
             app.certificate.as_ref().map(|certificate| certificate.acceptor(protocols)).transpose()
@@ -195,6 +200,7 @@ impl Server {
             };
         }
         tasks.spawn(sweep(app.clone()));
+        tasks.spawn(record::run(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
@@ -212,6 +218,8 @@ impl Server {
 
     /// Stops accepting, says goodbye to every viewer and publisher, and returns when they are gone.
     pub async fn stop(mut self) {
+        // First, because a recording ends with the last frame and not with the end of its stream.
+        record::stop(&self.app).await;
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
             self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));
@@ -263,7 +271,13 @@ impl Ports {
 }
 
 impl App {
-    fn new(data: Option<&Path>, config: Config, secrets: &Secrets, clock: Clock) -> anyhow::Result<App> {
+    fn new(
+        data: Option<&Path>,
+        store: Option<Store>,
+        config: Config,
+        secrets: &Secrets,
+        clock: Clock,
+    ) -> anyhow::Result<App> {
         let admission = Admission::new(&config, secrets, clock.clone())?;
         let acme = Acme::open(data, &config.acme)?;
         let options = Options {
@@ -302,6 +316,7 @@ impl App {
             relays: Relays::new(&config)?,
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),
+            records: Records::new(data, store.as_ref(), &config),
             counts: Counts::default(),
             health: Health::default(),
             cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),
@@ -380,6 +395,12 @@ impl App {
         info!(stream = %name, reason, "stream dropped");
         self.hub.drop_stream(name, End::Dropped(reason.to_owned()))
     }
+}
+
+/// The database. Without it the show goes on, and nothing is recorded.
+async fn open_store(data: Option<&Path>) -> Option<Store> {
+    let opened = Store::open(data?).await;
+    opened.inspect_err(|error| error!("nothing is recorded: {error:#}")).ok()
 }
 
 /// The listener for whoever collects figures. Without it the show goes on: a second server on one machine must not

@@ -1,5 +1,5 @@
 //! The command line: `serve`, `init`, `url`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
-//! `forbid`, `resume`, `relays`, `relay`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
+//! `forbid`, `resume`, `relays`, `relay`, `record`, `recordings`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
 
@@ -15,6 +15,8 @@ mod order;
 mod out;
 mod probe;
 mod qr;
+mod record;
+mod recordings;
 mod relays;
 mod remote;
 mod serve;
@@ -61,6 +63,10 @@ enum Command {
     Relays(relays::List),
     /// Start or stop a relay of the running server 启动或停止一个转发
     Relay(relays::Args),
+    /// Start and stop recordings on the running server 启动或停止录制
+    Record(record::Args),
+    /// What was recorded 录制下来的内容
+    Recordings(recordings::Args),
     /// Look for what would spoil the show, and how to mend it 开播前体检
     Doctor(doctor::Args),
     /// Play an address for a few seconds and say what came 试播一个地址
@@ -84,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Resume(args) => order::resume(&args, lang),
         Command::Relays(args) => relays::list(&args, lang),
         Command::Relay(args) => relays::order(&args, lang),
+        Command::Record(args) => record::run(&args, lang),
+        Command::Recordings(args) => recordings::run(&args, lang),
         Command::Doctor(args) => doctor::run(&args, lang),
         Command::Probe(args) => probe::run(&args, lang),
         Command::Completions(args) => completions::run(&args, Cli::command()),

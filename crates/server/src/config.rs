@@ -55,6 +55,8 @@ pub struct Config {
     pub compat: Compat,
     /// Streams to and from other servers, in general.
     pub relays: Relays,
+    /// What is written to disk, in general.
+    pub recordings: Recordings,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -65,6 +67,8 @@ pub struct Config {
     pub domain: Vec<Domain>,
     /// Which streams go to and come from other servers.
     pub relay: Vec<Relay>,
+    /// Which streams are recorded.
+    pub record: Vec<Record>,
     /// Streams that nobody may push or play.
     pub forbid: Vec<Forbid>,
 }
@@ -225,6 +229,18 @@ pub struct Relays {
     pub ca_file: String,
 }
 
+/// `[recordings]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Recordings {
+    pub dir: String,
+    pub fsync_seconds: u64,
+    pub min_free_mb: u64,
+    pub resume_free_mb: u64,
+    pub queue_mb: usize,
+}
+
 /// `[compat]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -317,6 +333,47 @@ pub enum RelayKind {
     Push,
     /// From another server.
     Pull,
+}
+
+/// `[[record]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The domain at which the stream is pushed; `*` for any.
+    pub domain: String,
+    /// All of the stream's name but the last part; `*` for any.
+    pub app: String,
+    /// The last part; `*` for any.
+    pub stream: String,
+    /// Whether such streams are recorded.
+    pub enabled: bool,
+    /// What files are written.
+    pub formats: Vec<String>,
+    /// Length of a part; 0: no bound.
+    pub interval_minutes: u64,
+    /// Size of a part; 0: no bound.
+    pub max_size_mb: u64,
+    /// How long recordings are kept; 0: for ever.
+    pub retention_days: u32,
+    /// How long a recording waits for its stream to come back.
+    pub gap_seconds: u64,
+}
+
+/// What a section that does not say otherwise means, and a recording that is begun over the API.
+impl Default for Record {
+    fn default() -> Record {
+        Record {
+            domain: "*".into(),
+            app: "*".into(),
+            stream: "*".into(),
+            enabled: true,
+            formats: vec!["fmp4".into()],
+            interval_minutes: 60,
+            max_size_mb: 0,
+            retention_days: 0,
+            gap_seconds: 60,
+        }
+    }
 }
 
 /// `[[forbid]]`

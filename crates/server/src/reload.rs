@@ -1,7 +1,8 @@
 //! Reading the configuration again while the server runs.
 //!
 //! Who may push and play, the CORS origins and the certificate take effect at once and for whoever comes next;
-//! nobody who is connected is touched. Relays begin and end as the `[[relay]]` sections now say. A configuration with a mistake is refused whole, with its line, and what
+//! nobody who is connected is touched. Relays begin and end as the `[[relay]]` sections
+//! now say, and streams without a recording begin one where a `[[record]]` now wants it. A configuration with a mistake is refused whole, with its line, and what
 //! was in force stays in force. Other keys wait for the next start, and are named.
 
 use std::fmt;
@@ -14,8 +15,17 @@ use crate::config::{Layers, Sources};
 use crate::secrets::Secrets;
 
 /// The beginnings of the keys that take effect at once.
-const LIVE: [&str; 8] =
-    ["push.", "play.", "domain[", "forbid[", "relay[", "server.strict_hosts", "http.cors_origins", "tls."];
+const LIVE: [&str; 9] = [
+    "push.",
+    "play.",
+    "domain[",
+    "forbid[",
+    "record[",
+    "relay[",
+    "server.strict_hosts",
+    "http.cors_origins",
+    "tls.",
+];
 
 /// What is needed to read the configuration again.
 pub struct Reload {
@@ -59,6 +69,7 @@ impl Reload {
         app.admission.replace(authority);
         app.operator.forbids.enforce(&app.admission);
         app.relays.reload(&config);
+        app.records.reload(&config);
         app.set_cors(config.http.cors_origins);
         let changed = in_force.changed(&layers);
         let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));

@@ -36,6 +36,8 @@ pub struct About {
     pub peer: IpAddr,
     /// What it calls itself; cut to a bound.
     pub agent: String,
+    /// The domain that let it in, as it is configured; empty where that is not known.
+    pub domain: String,
 }
 
 /// One connected client.
@@ -251,7 +253,8 @@ mod tests {
 
     fn about(role: Role, agent: &str) -> About {
         let stream = Name::new("live/a");
-        About { role, wire: "rtmp", stream, peer: IpAddr::from([127, 0, 0, 1]), agent: agent.to_owned() }
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        About { role, wire: "rtmp", stream, peer, agent: agent.to_owned(), domain: String::new() }
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Call {
         self.parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(LIMIT).min(LIMIT_MAX)
     }
 
+    /// Waits for something. Requests that want a key are answered on threads where that holds up nobody.
+    pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
+        tokio::runtime::Handle::current().block_on(future)
+    }
+
     /// The stream that the path names.
     pub(super) fn path(&self) -> Result<Path, Response> {
         let [app, stream] = self.names.as_slice() else { return Err(crate::http::router::not_found()) };

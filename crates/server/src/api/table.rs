@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
-use super::{addresses, clients, docs, forbid, live, openapi, relays, service, streams};
+use super::{addresses, clients, docs, forbid, live, openapi, recordings, relays, service, streams};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -100,6 +100,11 @@ const LIMIT: Parameter = Parameter {
 
 const NOT_ON_AIR: (u16, &str) = (404, "`not_on_air`: nobody publishes this stream");
 const NO_CLIENT: (u16, &str) = (404, "`no_client`: no client of this number is connected");
+const NO_RECORDING: (u16, &str) = (404, "`no_recording`: there is no recording with this id");
+const OVER: (u16, &str) = (409, "`over`: it is over");
+const NO_RECORDINGS: (u16, &str) =
+    (503, "`no_recordings`: this server has no data folder, or its database cannot be opened");
+const INDEX: (u16, &str) = (500, "`index`: the database does not answer");
 const NO_RELAY: (u16, &str) = (404, "`no_relay`: there is no relay of this number");
 const NOT_KEPT: (u16, &str) =
     (500, "`not_kept`: it is in force until the server ends, but its file cannot be written");
@@ -394,6 +399,173 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: Method::Get,
+        path: "recordings",
+        id: "listRecordings",
+        access: READ,
+        about: "Recordings, newest first; those in progress are as far as they were a second ago",
+        about_zh: "录制列表，最新的在前；进行中的录制为一秒前的状态",
+        query: &[
+            LIMIT,
+            Parameter {
+                name: "before",
+                value: Value::Text,
+                about: "only recordings older than this id: the `next` of the page before",
+            },
+            Parameter { name: "app", value: Value::Name, about: "only those of this app" },
+            Parameter { name: "stream", value: Value::Name, about: "only those of streams of this name" },
+            Parameter {
+                name: "state",
+                value: Value::OneOf(&["recording", "paused", "finished", "failed"]),
+                about: "only these",
+            },
+            Parameter {
+                name: "from_ms",
+                value: Value::Number(0, i64::MAX as u64),
+                about: "only those that had not ended at this time, in milliseconds since 1970",
+            },
+            Parameter {
+                name: "to_ms",
+                value: Value::Number(0, i64::MAX as u64),
+                about: "only those that began before this time, in milliseconds since 1970",
+            },
+            Parameter {
+                name: "hidden",
+                value: Value::OneOf(&["true", "false"]),
+                about: "false: without those that viewers are not shown",
+            },
+        ],
+        body: None,
+        done: Done::Json(200, recordings::RecordingList::schema),
+        faults: &[INDEX, NO_RECORDINGS],
+        handle: recordings::list,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings",
+        id: "startRecording",
+        access: WRITE,
+        about: "Record a stream that is on air, until it ends or the recording is stopped",
+        about_zh: "录制一路正在直播的流，直到它结束或停止录制",
+        query: &[],
+        body: Some(Body { optional: false, schema: recordings::RecordWish::schema }),
+        done: Done::Json(201, recordings::RecordingState::schema),
+        faults: &[
+            NOT_ON_AIR,
+            (409, "`exists`: the stream is being recorded already"),
+            INDEX,
+            (
+                503,
+                "`no_recordings`, `disk_full`, `read_only`, `io_error`: nothing can be recorded; the message tells why",
+            ),
+        ],
+        handle: recordings::start,
+    },
+    Operation {
+        method: Method::Get,
+        path: "recordings/{recording}",
+        id: "getRecording",
+        access: READ,
+        about: "One recording with its files",
+        about_zh: "一个录制及其文件",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::RecordingFiles::schema),
+        faults: &[NO_RECORDING, INDEX, NO_RECORDINGS],
+        handle: recordings::one,
+    },
+    Operation {
+        method: Method::Delete,
+        path: "recordings/{recording}",
+        id: "deleteRecording",
+        access: WRITE,
+        about: "Delete a recording with its files",
+        about_zh: "删除一个录制及其文件",
+        query: &[],
+        body: None,
+        done: Done::Nothing(204),
+        faults: &[NO_RECORDING, (409, "`in_progress`: stop it first"), INDEX, NO_RECORDINGS],
+        handle: recordings::delete,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings/{recording}/stop",
+        id: "stopRecording",
+        access: WRITE,
+        about: "End a recording; its stream is not recorded again before it comes back on air",
+        about_zh: "结束一个录制；在该流重新开播之前不再自动录制",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::RecordingState::schema),
+        faults: &[NO_RECORDING, OVER, INDEX, NO_RECORDINGS],
+        handle: recordings::stop,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings/{recording}/pause",
+        id: "pauseRecording",
+        access: WRITE,
+        about: "Write nothing until the recording is resumed; also when it is paused",
+        about_zh: "暂停一个录制；已暂停时同样成功",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::RecordingState::schema),
+        faults: &[NO_RECORDING, OVER, INDEX, NO_RECORDINGS],
+        handle: recordings::pause,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings/{recording}/resume",
+        id: "resumeRecording",
+        access: WRITE,
+        about: "Go on with a recording at the next key frame; also when it is not paused",
+        about_zh: "从下一个关键帧继续录制；未暂停时同样成功",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::RecordingState::schema),
+        faults: &[NO_RECORDING, OVER, INDEX, NO_RECORDINGS],
+        handle: recordings::resume,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings/prune",
+        id: "pruneRecordings",
+        access: WRITE,
+        about: "Delete the recordings that are over their time now; the server does so every few minutes",
+        about_zh: "立即删除已过保留期的录制；服务器每隔几分钟也会自动删除",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::Pruned::schema),
+        faults: &[INDEX, NO_RECORDINGS],
+        handle: recordings::prune,
+    },
+    Operation {
+        method: Method::Post,
+        path: "recordings/reindex",
+        id: "reindexRecordings",
+        access: WRITE,
+        about: "Begin to make the index of recordings again from their files; `storage` tells how far it is",
+        about_zh: "开始由文件重建录制索引；进度见 storage",
+        query: &[],
+        body: None,
+        done: Done::Json(202, recordings::Storage::schema),
+        faults: &[INDEX, NO_RECORDINGS],
+        handle: recordings::reindex,
+    },
+    Operation {
+        method: Method::Get,
+        path: "storage",
+        id: "getStorage",
+        access: READ,
+        about: "Where recordings are written, and whether that works",
+        about_zh: "录制写到哪里，是否正常",
+        query: &[],
+        body: None,
+        done: Done::Json(200, recordings::Storage::schema),
+        faults: &[],
+        handle: recordings::storage,
+    },
+    Operation {
+        method: Method::Get,
         path: "live/{app}/{stream}",
         id: "getLive",
         access: Access::Open,
@@ -460,6 +632,7 @@ pub(super) fn path_schema(name: &str) -> Json {
     match name {
         "app" => AppName::schema(&mut Schemas::new()),
         "stream" => StreamName::schema(&mut Schemas::new()),
+        "recording" => json!({"type": "string", "pattern": "^[0-9a-f]{24}$"}),
         _ => u64::schema(&mut Schemas::new()),
     }
 }

@@ -48,6 +48,11 @@ pub(super) struct Remote {
 }
 
 impl Flags {
+    /// The data folder on this machine, unless another server is meant.
+    pub(super) fn local_data(&self) -> Option<&std::path::Path> {
+        self.server.is_none().then_some(self.data.as_path())
+    }
+
     /// The server that they mean.
     pub(super) fn remote(&self, lang: Lang) -> anyhow::Result<Remote> {
         let local = keys::local(&self.data)?;

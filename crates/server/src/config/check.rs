@@ -7,8 +7,9 @@ use control::name;
 use control::referrer::Site;
 
 use super::problem::{Fault, Problem};
-use super::{Config, Forbid, Layers, Relay, RelayKind, Role, Rules, Scheme};
+use super::{Config, Domain, Forbid, Layers, Record, Relay, RelayKind, Role, Rules, Scheme};
 use crate::relay::{ANY, expand};
+use crate::store::Format;
 
 /// The least and the most of every number that can be set. `default.toml` tells them in words.
 const RANGES: &[(&str, i64, i64)] = &[
@@ -58,8 +59,20 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("snapshot.timeout_ms", 100, 60_000),
     ("snapshot.memory_mib", 256, 65_536),
     ("snapshot.cover_seconds", 0, 86_400),
+    ("recordings.fsync_seconds", 0, 3_600),
+    ("recordings.min_free_mb", 0, 1_000_000_000),
+    ("recordings.resume_free_mb", 0, 1_000_000_000),
+    ("recordings.queue_mb", 1, 4_096),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
+];
+
+/// The same for the keys of a `[[record]]`.
+const RECORD_RANGES: &[(&str, i64, i64)] = &[
+    ("interval_minutes", 0, 10_080),
+    ("max_size_mb", 0, 1_000_000),
+    ("retention_days", 0, 36_500),
+    ("gap_seconds", 0, 86_400),
 ];
 
 const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
@@ -195,11 +208,22 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     }
     forbids(&config.forbid, &mut found);
     relays(&config.relay, &mut found);
+    records(&config.record, &config.domain, &mut found);
+    if config.recordings.resume_free_mb < config.recordings.min_free_mb {
+        found.rule(
+            "recordings.resume_free_mb",
+            "`recordings.resume_free_mb` must be at least `recordings.min_free_mb`",
+            "`recordings.resume_free_mb` 应不小于 `recordings.min_free_mb`",
+        );
+    }
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
     let known = |key: &str| RANGES.iter().find(|(name, ..)| *name == key).map(|(_, min, max)| (*min, *max));
     match key.split_once("].") {
+        Some((section, leaf)) if section.starts_with("record[") => {
+            RECORD_RANGES.iter().find(|(name, ..)| *name == leaf).map(|(_, min, max)| (*min, *max))
+        }
         Some((_, leaf)) => known(&format!("push.{leaf}")),
         None => known(key),
     }
@@ -429,6 +453,40 @@ fn relays(relays: &[Relay], found: &mut Found<'_>) {
     }
 }
 
+fn records(records: &[Record], domains: &[Domain], found: &mut Found<'_>) {
+    for (number, record) in records.iter().enumerate() {
+        let key = |leaf: &str| format!("record[{number}].{leaf}");
+        let named = |pattern: &str| if pattern == ANY { "x".to_owned() } else { pattern.to_owned() };
+        if let Err(bad) = name::check(&named(&record.app), &named(&record.stream)) {
+            let (app, stream) = (key("app"), key("stream"));
+            found.rule(
+                &stream,
+                format!("no stream can be called `{app}`/`{stream}` (\"*\" stands for any name): {bad}"),
+                format!("`{app}`/`{stream}` 不能是流名（\"*\" 表示任意）：{}", bad.message_zh()),
+            );
+        }
+        let pushes =
+            |domain: &Domain| domain.role == Role::Push && domain.name.eq_ignore_ascii_case(&record.domain);
+        if record.domain != ANY && !domains.iter().any(pushes) {
+            let key = key("domain");
+            found.rule(
+                &key,
+                format!("`{key}` must be the name of a [[domain]] with role = \"push\", or \"*\""),
+                format!("`{key}` 应是某个 role = \"push\" 的 [[domain]] 的 name，或 \"*\""),
+            );
+        }
+        let choices = || Format::ALL.iter().map(|format| format.word());
+        if !record.formats.iter().all(|word| choices().any(|choice| choice == word)) {
+            let (key, choices) = (key("formats"), choices().collect::<Vec<_>>());
+            found.rule(
+                &key,
+                format!("`{key}` takes {}", choices.join(", ")),
+                format!("`{key}` 可取 {}", choices.join("、")),
+            );
+        }
+    }
+}
+
 struct Found<'a> {
     layers: &'a Layers,
     problems: &'a mut Vec<Problem>,
@@ -478,6 +536,27 @@ mod tests {
         for (key, ..) in RANGES {
             assert!(layers.items.iter().any(|item| item.key == *key), "{key} is not a key");
         }
+    }
+
+    #[test]
+    fn the_manual_tells_the_ranges_and_defaults_of_a_record() {
+        let manual = super::super::DEFAULT.split("\n# [[record]]\n").nth(1).unwrap();
+        for (leaf, min, max) in RECORD_RANGES {
+            let about = manual.split(&format!("\n# {leaf} = ")).next().unwrap();
+            assert!(about.contains(&format!("{min} to {max}")), "{leaf}");
+        }
+        let lines = manual.lines().take_while(|line| line.starts_with('#'));
+        let shown: String =
+            lines.filter_map(|line| line.strip_prefix("# ")).map(|line| format!("{line}\n")).collect();
+        let keys: String = shown
+            .lines()
+            .filter(|line| {
+                line.split(" = ").nth(1).is_some() && line.is_ascii() && line.split(' ').nth(1) == Some("=")
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let shown: Record = toml::from_str(&keys).unwrap();
+        assert_eq!(shown, Record::default());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Fault, Problem, Problems};
 use super::suggest::suggest;
 use super::value::{Kind, Value};
-use super::{Config, DEFAULT, FlagValue, check};
+use super::{Config, DEFAULT, FlagValue, Record, check};
 
 /// What every variable that sets a key begins with.
 const ENV_PREFIX: &str = "WEIR__";
@@ -25,7 +25,7 @@ const FORBID_NEEDS: [&str; 2] = ["app", "stream"];
 const RELAY_NEEDS: [&str; 4] = ["kind", "app", "stream", "url"];
 
 /// Sections that a file may have any number of.
-const REPEATED: [&str; 3] = ["domain", "forbid", "relay"];
+const REPEATED: [&str; 4] = ["domain", "forbid", "record", "relay"];
 
 /// Most sections of one name: a bound on what one file can make the server hold.
 const SECTIONS_MAX: usize = 1_000;
@@ -64,6 +64,7 @@ pub struct Layers {
     domains: usize,
     forbids: usize,
     relays: usize,
+    records: usize,
     problems: Vec<Problem>,
 }
 
@@ -82,7 +83,7 @@ impl Layers {
                 }
             }
         }
-        Layers { items, domains: 0, forbids: 0, relays: 0, problems: Vec::new() }
+        Layers { items, domains: 0, forbids: 0, relays: 0, records: 0, problems: Vec::new() }
     }
 
     /// Lays a file over what there is.
@@ -105,6 +106,8 @@ impl Layers {
                 self.add_forbids(&file, content);
             } else if name == "relay" {
                 self.add_relays(&file, content);
+            } else if name == "record" {
+                self.add_records(&file, content);
             } else if !self.has_section(name) {
                 let sections = self.items.iter().filter_map(|item| item.key.split('.').next());
                 let meant = suggest(name, sections.chain(REPEATED)).map(str::to_owned);
@@ -250,6 +253,27 @@ impl Layers {
         }
     }
 
+    fn add_records(&mut self, file: &FileText<'_>, content: &Spanned<DeValue<'_>>) {
+        for (start, keys) in self.sections(file, "record", content) {
+            let prefix = format!("record[{}]", self.records);
+            self.records += 1;
+            let usual = Record::default();
+            let number = |value: u64| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+            let leaves = [
+                ("domain", Value::Text(usual.domain)),
+                ("app", Value::Text(usual.app)),
+                ("stream", Value::Text(usual.stream)),
+                ("enabled", Value::Bool(usual.enabled)),
+                ("formats", Value::List(usual.formats)),
+                ("interval_minutes", number(usual.interval_minutes)),
+                ("max_size_mb", number(usual.max_size_mb)),
+                ("retention_days", number(usual.retention_days.into())),
+                ("gap_seconds", number(usual.gap_seconds)),
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &[]);
+        }
+    }
+
     /// One section that has no defaults of its own in the built-in file.
     fn add_section<const N: usize>(
         &mut self,
@@ -339,6 +363,7 @@ impl Layers {
             let count = match name {
                 "domain" => self.domains,
                 "forbid" => self.forbids,
+                "record" => self.records,
                 _ => self.relays,
             };
             (name, vec![toml::Table::new(); count])

@@ -142,6 +142,7 @@ impl World {
             stream,
             peer: peer.ip(),
             agent: String::new(),
+            domain: String::new(),
         };
         let arrival = Arrival {
             socket: Socket::plain(far).unwrap(),

@@ -185,7 +185,8 @@ fn attach(
     client: Client,
 ) {
     let (peer, wire) = (client.peer, wire(framing == Framing::WebSocket, client.is_tls));
-    let about = About { role: Role::Viewer, wire, stream: granted.admitted.name, peer, agent: granted.agent };
+    let (stream, domain) = (granted.admitted.name, granted.admitted.domain);
+    let about = About { role: Role::Viewer, wire, stream, peer, agent: granted.agent, domain };
     let seat = app.sessions.open_as(client.id, about, app.clock.now_ms());
     info!(session = seat.session().id, stream = %granted.stream.name(), %peer, wire, "play");
     app.fanout.attach(Arrival {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hub::Phase;
 
@@ -62,6 +63,7 @@ pub fn text(app: &App) -> String {
     for code in Code::ALL {
         problems.with(&[("code", code.name())], app.health.count(code));
     }
+    recordings(app, &mut text);
     certificate(app, &mut text);
     process(&mut text);
     text.finish()
@@ -151,6 +153,22 @@ fn limits(app: &App, text: &mut Text) {
     limits.with(&[("limit", "hub.gop_max")], totals.groups_outgrown);
     for (limit, count) in app.counts.limits() {
         limits.with(&[("limit", limit)], count);
+    }
+}
+
+fn recordings(app: &App, text: &mut Text) {
+    let (records, figures) = (&app.records, app.records.figures());
+    text.family(&f::RECORDINGS).only(records.open());
+    text.family(&f::RECORDED).only(figures.bytes.load(Ordering::Relaxed));
+    let mut failures = text.family(&f::RECORDING_FAILURES);
+    for (reason, count) in figures.failures() {
+        failures.with(&[("reason", reason)], count);
+    }
+    text.family(&f::RECORDING_GAPS).only(figures.gaps.load(Ordering::Relaxed));
+    text.family(&f::RECORDING_BLOCKED).only(u8::from(records.alert().is_some()));
+    let mut free = text.family(&f::FREE);
+    if let Some(space) = records.space() {
+        free.only(space.free);
     }
 }
 

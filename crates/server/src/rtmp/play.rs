@@ -66,7 +66,9 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
     };
     conn.session.accept_play();
     let agent = connect.flash_ver.clone();
-    let about = About { role: Role::Viewer, wire: conn.wire, stream: admitted.name, peer: conn.peer, agent };
+    let (wire, peer) = (conn.wire, conn.peer);
+    let about =
+        About { role: Role::Viewer, wire, stream: admitted.name, peer, agent, domain: admitted.domain };
     let seat = app.sessions.open_as(conn.id, about, app.clock.now_ms());
     let (id, wire, peer) = (conn.id, conn.wire, conn.peer);
     let (app, connection, session, owed) = conn.into_parts();

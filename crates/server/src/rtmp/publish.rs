@@ -64,7 +64,8 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     };
     let wire = conn.wire;
     let agent = connect.flash_ver.clone();
-    let about = About { role: Role::Publisher, wire, stream, peer: conn.peer, agent };
+    let about =
+        About { role: Role::Publisher, wire, stream, peer: conn.peer, agent, domain: admitted.domain };
     let seat = conn.app.sessions.open_as(conn.id, about, now_ms);
     let Session { id, about, .. } = &**seat.session();
     info!(session = id, stream = %about.stream, peer = %about.peer, wire, encoder = about.agent, "publish");

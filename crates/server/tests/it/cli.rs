@@ -50,6 +50,15 @@ impl Process {
         self.stdout.lock().expect("text").clone()
     }
 
+    /// The RTMP address of a stream, at the port that it says it listens on.
+    pub fn rtmp_url(&self, stream: &str) -> String {
+        let printed =
+            self.wait_stdout("the addresses", |text| text.contains("rtmp://") && text.ends_with('\n'));
+        let authority = printed.split("rtmp://").nth(1).and_then(|rest| rest.split(['/', ' ', '\n']).next());
+        let port = authority.and_then(|authority| authority.rsplit(':').next()).expect("an address");
+        format!("rtmp://127.0.0.1:{port}/{stream}")
+    }
+
     /// Waits until the log has enough in it.
     pub fn wait_stderr(&self, what: &str, enough: impl Fn(&str) -> bool) {
         wait_for(what, || enough(&self.stderr.lock().expect("text")));
@@ -113,7 +122,8 @@ fn weir(args: &[&str]) -> Command {
     command
 }
 
-fn run(args: &[&str], env: &[(&str, &str)]) -> Done {
+/// Runs it to its end.
+pub fn run(args: &[&str], env: &[(&str, &str)]) -> Done {
     let mut command = weir(args);
     command.envs(env.iter().copied());
     Running::new(command).wait()

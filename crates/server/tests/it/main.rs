@@ -21,6 +21,7 @@ mod operate;
 mod peers;
 mod phone;
 mod raw;
+mod record;
 mod relay;
 mod relay_orders;
 mod show;

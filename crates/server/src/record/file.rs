@@ -1,0 +1,64 @@
+//! One file that grows by whole pieces.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A file in which there is never half a piece for longer than a write takes.
+#[derive(Debug)]
+pub(super) struct Growing {
+    file: File,
+    len: u64,
+    synced_len: u64,
+    synced_at: Instant,
+}
+
+impl Growing {
+    /// A new file with its first piece, which is on the disk when this returns.
+    pub(super) fn create(path: &Path, first: &[u8]) -> io::Result<Growing> {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+        let mut growing = Growing { file, len: 0, synced_len: 0, synced_at: Instant::now() };
+        let begin = |growing: &mut Growing| {
+            growing.append(first)?;
+            growing.sync()?;
+            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        };
+        if let Err(error) = begin(&mut growing) {
+            // Nothing can be played of it.
+            let _ = std::fs::remove_file(path);
+            return Err(error);
+        }
+        Ok(growing)
+    }
+
+    /// Appends a piece; after an error the file is what it was before.
+    pub(super) fn append(&mut self, piece: &[u8]) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(piece) {
+            // A disk that takes no data may not take this either; the next start cuts the file then.
+            let _ = self.file.set_len(self.len);
+            return Err(error);
+        }
+        self.len += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Asks the disk to keep what was written, if the last time was so long ago. A zero means never.
+    pub(super) fn sync_after(&mut self, age: Duration) -> io::Result<()> {
+        let due = !age.is_zero() && self.synced_at.elapsed() >= age;
+        if due && self.synced_len < self.len { self.sync() } else { Ok(()) }
+    }
+
+    /// Asks the disk to keep what was written.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        (self.synced_len, self.synced_at) = (self.len, Instant::now());
+        Ok(())
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+}

@@ -1,0 +1,328 @@
+//! From the files to the index: after a crash for what it left open, and for everything when somebody asks.
+//!
+//! A file that a crash left open is cut behind its last whole piece. Files of recordings that ended in good order are only
+//! read.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use media::mp4::Detail;
+
+use super::files::write_playlist;
+use super::sidecar::{self, Sidecar};
+use super::walk::{self, Good};
+use super::{names, plain, scan};
+use crate::store::{Filter, Format, Key, Page, Part, PartState, RUN, Recording, State, Store};
+
+/// How many recordings of the index are looked at together.
+const PAGE: usize = 500;
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// What was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Recordings that were put into the index.
+    pub recordings: usize,
+    /// Those whose folder says so little that they were left alone.
+    pub unreadable: usize,
+    /// Recordings that were taken out of the index, because their files are gone.
+    pub forgotten: usize,
+    /// Bytes that a crash had left behind the last whole piece of a file.
+    pub cut_bytes: u64,
+}
+
+/// A recording as its files tell it.
+struct Found {
+    recording: Recording,
+    parts: Vec<(Part, Vec<Key>)>,
+    cut_bytes: u64,
+}
+
+/// Closes what a crash left open. Where the index has nothing at all, everything is put into it.
+pub(super) async fn recover(
+    root: &Path,
+    store: &Store,
+    is_open: impl Fn(&str) -> bool + Send + 'static,
+) -> anyhow::Result<Outcome> {
+    let (filter, page) = (Filter { hidden: true, ..Filter::default() }, Page { before: None, limit: 1 });
+    let all = store.index.list(&filter, &page).await?.is_empty();
+    let (root, to) = (root.to_owned(), store.clone());
+    let done = tokio::task::spawn_blocking(move || {
+        let mut outcome = Outcome::default();
+        for (folder, sidecar) in sidecars(&root) {
+            let Some(sidecar) = sidecar else { continue };
+            if (all || sidecar.state().is_open()) && !is_open(&sidecar.id) {
+                put(&root, &folder, sidecar, &to, &mut outcome);
+            }
+        }
+        outcome
+    });
+    let outcome = done.await?;
+    store.writer.flush().await;
+    Ok(outcome)
+}
+
+/// Makes the index again. Recordings in progress are left alone; `progress` is told how many of how many are done.
+pub async fn reindex(
+    root: &Path,
+    store: &Store,
+    is_open: &(dyn Fn(&str) -> bool + Sync),
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> anyhow::Result<Outcome> {
+    let place = root.to_owned();
+    let all = tokio::task::spawn_blocking(move || sidecars(&place)).await?;
+    let (mut outcome, mut seen, count) = (Outcome::default(), HashSet::new(), all.len());
+    for (number, (folder, sidecar)) in all.into_iter().enumerate() {
+        match sidecar {
+            Some(sidecar) if seen.insert(sidecar.id.clone()) && !is_open(&sidecar.id) => {
+                let (root, to) = (root.to_owned(), store.clone());
+                let one = tokio::task::spawn_blocking(move || {
+                    let mut outcome = Outcome::default();
+                    put(&root, &folder, sidecar, &to, &mut outcome);
+                    outcome
+                });
+                let one = one.await?;
+                outcome.recordings += one.recordings;
+                outcome.unreadable += one.unreadable;
+                outcome.cut_bytes += one.cut_bytes;
+            }
+            Some(_) => {}
+            None => outcome.unreadable += 1,
+        }
+        progress(number + 1, count);
+    }
+    store.writer.flush().await;
+    outcome.forgotten = forget_missing(store, &seen, is_open).await?;
+    Ok(outcome)
+}
+
+/// Takes out of the index what has no files here and nothing in the object store.
+async fn forget_missing(
+    store: &Store,
+    seen: &HashSet<String>,
+    is_open: &(dyn Fn(&str) -> bool + Sync),
+) -> anyhow::Result<usize> {
+    let filter = Filter { hidden: true, ..Filter::default() };
+    let (mut before, mut count) = (None, 0);
+    loop {
+        let page = store.index.list(&filter, &Page { before, limit: PAGE }).await?;
+        let missing = |recording: &&Recording| !seen.contains(&recording.id) && !is_open(&recording.id);
+        for recording in page.iter().filter(missing) {
+            let parts = store.index.parts(&recording.id).await?;
+            if parts.iter().all(|part| part.state != PartState::Uploaded) {
+                count += usize::from(store.index.delete(&recording.id).await?);
+            }
+        }
+        before = match page.last() {
+            Some(last) => Some(last.id.clone()),
+            None => return Ok(count),
+        };
+    }
+}
+
+fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store, outcome: &mut Outcome) {
+    let id = sidecar.id.clone();
+    let found = match read(root, folder, sidecar) {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(recording = id, folder, %error, "a recording cannot be read");
+            outcome.unreadable += 1;
+            return;
+        }
+    };
+    outcome.recordings += 1;
+    outcome.cut_bytes += found.cut_bytes;
+    store.writer.put_recording(found.recording);
+    for (part, keys) in found.parts {
+        for (run, positions) in (0..).zip(keys.chunks(RUN)) {
+            store.writer.put_keys(&part.recording, part.number, run, positions);
+        }
+        store.writer.put_part(part);
+    }
+}
+
+/// All folders of recordings, below that of all, with what lies in them.
+fn sidecars(root: &Path) -> Vec<(String, Option<Sidecar>)> {
+    let mut folders = vec![(PathBuf::from(root), String::new())];
+    // APP, STREAM, DATE, ID.
+    for _ in 0..4 {
+        let inside = |(path, relative): &(PathBuf, String)| {
+            let entries = std::fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+            let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let folders =
+                folders.filter_map(|entry| Some((entry.path(), entry.file_name().into_string().ok()?)));
+            let join = |name: String| if relative.is_empty() { name } else { format!("{relative}/{name}") };
+            folders.map(|(path, name)| (path, join(name))).collect::<Vec<_>>()
+        };
+        folders = folders.iter().flat_map(inside).collect();
+    }
+    let mut found: Vec<_> = folders
+        .into_iter()
+        .filter(|(path, _)| path.join(sidecar::FILE).exists())
+        .map(|(path, relative)| {
+            let sidecar = Sidecar::read(&path);
+            (relative, sidecar.filter(|sidecar| names::is_id(&sidecar.id)))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Reads a recording; what a crash left open is closed.
+fn read(root: &Path, folder: &str, mut sidecar: Sidecar) -> anyhow::Result<Found> {
+    let place = root.join(folder);
+    let left_open = sidecar.state().is_open();
+    let mut found = Found { recording: blank(folder, &sidecar), parts: Vec::new(), cut_bytes: 0 };
+    for note in &mut sidecar.parts {
+        let mut duration = note.duration_ms;
+        let blank = Part {
+            recording: sidecar.id.clone(),
+            number: note.number,
+            format: Format::Fmp4,
+            path: String::new(),
+            wall_ms: note.wall_ms,
+            start_ms: note.start_ms,
+            duration_ms: 0,
+            bytes: 0,
+            init_bytes: 0,
+            codecs: note.codecs.clone(),
+            state: PartState::Local,
+            object_key: None,
+        };
+        let mut parts = Vec::new();
+        for format in [Format::Fmp4, Format::Flv, Format::Aac] {
+            let file = names::file(note.number, format);
+            let path = place.join(&file);
+            if !path.exists() {
+                continue;
+            }
+            let mut part = Part { format, path: format!("{folder}/{file}"), ..blank.clone() };
+            let (good, keys) = look(&path, format, &mut part)?;
+            if left_open {
+                found.cut_bytes += cut(&path, good)?;
+            }
+            if !good.frames {
+                continue;
+            }
+            part.bytes = good.end;
+            duration = duration.max((good.time_ms > 0).then_some(good.time_ms));
+            parts.push((part, keys));
+        }
+        let duration = duration.unwrap_or_default();
+        note.duration_ms = Some(duration);
+        parts.iter_mut().for_each(|(part, _)| part.duration_ms = duration);
+        if !parts.is_empty() {
+            found.recording.duration_ms += duration;
+            add_codecs(&mut found.recording.codecs, &note.codecs);
+        }
+        found.parts.append(&mut parts);
+    }
+    beside(root, folder, &sidecar, &mut found)?;
+    finish(&mut found, &sidecar, left_open);
+    if left_open {
+        sidecar.parts.retain(|note| found.parts.iter().any(|(part, _)| part.number == note.number));
+        sidecar.update(&found.recording);
+        sidecar.write(&place)?;
+    }
+    Ok(found)
+}
+
+fn blank(folder: &str, sidecar: &Sidecar) -> Recording {
+    Recording {
+        id: sidecar.id.clone(),
+        app: sidecar.app.clone(),
+        stream: sidecar.stream.clone(),
+        folder: folder.to_owned(),
+        started_ms: sidecar.started_ms,
+        ended_ms: sidecar.ended_ms,
+        state: sidecar.state(),
+        reason: sidecar.reason.clone(),
+        duration_ms: 0,
+        bytes: 0,
+        codecs: String::new(),
+        gaps: sidecar.gaps,
+        hidden: sidecar.hidden,
+        expires_ms: sidecar.expires_ms,
+    }
+}
+
+/// How far a file is good.
+fn look(path: &Path, format: Format, part: &mut Part) -> std::io::Result<(Good, Vec<Key>)> {
+    match format {
+        Format::Fmp4 => {
+            let (index, _) = scan::scan(path, Detail::Fragments)?;
+            part.init_bytes = index.init.end;
+            let time_ms = scan::duration_ms(&index);
+            let good = Good { end: index.end(), time_ms, frames: !index.fragments.is_empty() };
+            Ok((good, scan::keys(&index)))
+        }
+        Format::Aac => Ok((walk::aac(path)?, Vec::new())),
+        _ => Ok((walk::flv(path)?, Vec::new())),
+    }
+}
+
+/// Cuts a file behind what is good of it, and takes away one in which nothing is. Gives how many bytes that were.
+fn cut(path: &Path, good: Good) -> std::io::Result<u64> {
+    let len = std::fs::metadata(path)?.len();
+    if !good.frames {
+        std::fs::remove_file(path)?;
+        return Ok(len);
+    }
+    if len > good.end {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(good.end)?;
+        file.sync_all()?;
+    }
+    Ok(len.saturating_sub(good.end))
+}
+
+/// The files that are made of others.
+fn beside(root: &Path, folder: &str, sidecar: &Sidecar, found: &mut Found) -> anyhow::Result<()> {
+    let complete: Vec<_> =
+        found.parts.iter().filter(|(part, _)| part.format == Format::Fmp4).cloned().collect();
+    if sidecar.formats().contains(&Format::Mp4) {
+        for (part, _) in &complete {
+            found.parts.extend(plain::write(root, folder, part)?.map(|part| (part, Vec::new())));
+        }
+    }
+    if sidecar.formats().contains(&Format::Hls) && !complete.is_empty() {
+        found.parts.push((write_playlist(root, folder, &complete, true)?, Vec::new()));
+    }
+    Ok(())
+}
+
+fn finish(found: &mut Found, sidecar: &Sidecar, left_open: bool) {
+    let recording = &mut found.recording;
+    recording.bytes = found.parts.iter().map(|(part, _)| part.bytes).sum();
+    if !left_open {
+        return;
+    }
+    recording.state = State::Finished;
+    if recording.reason.is_empty() {
+        "crash".clone_into(&mut recording.reason);
+    }
+    let last = sidecar.parts.last().filter(|_| !found.parts.is_empty());
+    let end = last.map(|note| note.wall_ms.saturating_add_unsigned(note.duration_ms.unwrap_or_default()));
+    let ended_ms = *recording.ended_ms.get_or_insert(end.unwrap_or(recording.started_ms));
+    recording.expires_ms = recording.expires_ms.or_else(|| expiry(ended_ms, sidecar.retention_days));
+}
+
+/// When a recording that ended then may be deleted.
+pub(super) fn expiry(ended_ms: i64, retention_days: u32) -> Option<i64> {
+    (retention_days > 0).then(|| ended_ms.saturating_add(i64::from(retention_days) * DAY_MS))
+}
+
+/// Adds codecs to a list with commas between, each once.
+pub(super) fn add_codecs(list: &mut String, more: &str) {
+    for codec in more.split(',').filter(|codec| !codec.is_empty()) {
+        if !list.split(',').any(|known| known == codec) {
+            if !list.is_empty() {
+                list.push(',');
+            }
+            list.push_str(codec);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What outlives the server and is more than a file of its own: an SQLite database in the data folder.
+//!
+//! ```text
+//! recorder ─► Writer: the newest state of each row, in memory ─► one task, one connection ─► weir.db (WAL)
+//! API, replay ─► Index: a few connections that read ──────────────────────────────────────────┘
+//! ```
+//!
+//! - No writer of media waits for the database: it leaves its news with [`Writer`], where a newer state of the same row
+//!   takes the place of the older one. A database that is slow, locked or full is tried again and holds up nobody.
+//! - Everything about recordings can be made again from their files (`record::reindex`).
+//! - Commits do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
+//!   start finds them again in the files.
+
+mod index;
+mod keys;
+mod recording;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use index::Index;
+pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
+pub use recording::{Filter, Format, Page, Part, PartState, Recording, State};
+pub use writer::Writer;
+
+/// The database's file in the data folder.
+pub const FILE: &str = "weir.db";
+
+/// Connections that read.
+const READERS: u32 = 3;
+
+/// How long a statement waits for another process that holds the database's lock.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How long to wait for a connection of the pool.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// What is read.
+    pub index: Index,
+    /// What is written.
+    pub writer: Writer,
+}
+
+impl Store {
+    /// Opens the database of a data folder, makes it when there is none, and brings its tables up to date.
+    pub async fn open(data: &Path) -> anyhow::Result<Store> {
+        let path = data.join(FILE);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE);
+        let told = || {
+            format!(
+                "cannot open {}: see that the disk is good and the folder can be written; the list of recordings can be made again with `weir recordings reindex` after the file was moved away",
+                path.display()
+            )
+        };
+        let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
+        MIGRATIONS.run(&write).await.with_context(told)?;
+        let read = pool(READERS).connect_lazy_with(options.read_only(true));
+        Ok(Store { index: Index::new(read, write.clone()), writer: Writer::new(write) })
+    }
+
+    /// Writes what is left and closes the connections.
+    pub async fn close(&self) {
+        self.writer.flush().await;
+        self.index.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use super::*;
+use crate::scratch::Scratch;
+
+fn recording(id: &str, started_ms: i64, state: State) -> Recording {
+    Recording {
+        id: id.to_owned(),
+        app: "live".into(),
+        stream: "room".into(),
+        folder: format!("live/room/{id}"),
+        started_ms,
+        ended_ms: (!state.is_open()).then_some(started_ms + 1_000),
+        state,
+        reason: String::new(),
+        duration_ms: 1_000,
+        bytes: 12,
+        codecs: "avc1.64001f,mp4a.40.2".into(),
+        gaps: 0,
+        hidden: false,
+        expires_ms: None,
+    }
+}
+
+fn part(id: &str, number: u32, format: Format) -> Part {
+    Part {
+        recording: id.to_owned(),
+        number,
+        format,
+        path: format!("live/room/{id}/{number}.{}", format.extension()),
+        wall_ms: 5,
+        start_ms: 0,
+        duration_ms: 1_000,
+        bytes: 12,
+        init_bytes: 3,
+        codecs: String::new(),
+        state: PartState::Open,
+        object_key: None,
+    }
+}
+
+async fn open(scratch: &Scratch) -> Store {
+    let store = Store::open(scratch.path()).await.unwrap();
+    tokio::spawn(store.writer.clone().run());
+    store
+}
+
+#[tokio::test]
+async fn what_is_put_is_found_also_after_the_database_was_opened_again() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    let shown = recording("a1", 1_000, State::Finished);
+    store.writer.put_recording(shown.clone());
+    store.writer.put_part(part("a1", 1, Format::Fmp4));
+    store.writer.put_part(part("a1", 1, Format::Flv));
+    let run = [Key { time_ms: 0, offset: 700 }, Key { time_ms: 2_000, offset: 90_000 }];
+    let next = [Key { time_ms: 200_000, offset: 1 << 40 }];
+    store.writer.put_keys("a1", 1, 0, &run);
+    store.writer.put_keys("a1", 1, 1, &next);
+    store.close().await;
+    let store = open(&scratch).await;
+    assert_eq!(store.index.find("a1").await.unwrap(), Some(shown));
+    assert_eq!(store.index.find("b").await.unwrap(), None);
+    let expected = [part("a1", 1, Format::Flv), part("a1", 1, Format::Fmp4)];
+    assert_eq!(store.index.parts("a1").await.unwrap(), expected);
+    assert_eq!(store.index.keys("a1", 1).await.unwrap(), [&run[..], &next].concat());
+}
+
+#[tokio::test]
+async fn lists_are_narrowed_and_come_in_pages() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    for number in 1..=5_i64 {
+        let state = if number == 5 { State::Recording } else { State::Finished };
+        store.writer.put_recording(recording(&format!("a{number}"), number * 10_000, state));
+    }
+    store.writer.put_recording(Recording { app: "other".into(), ..recording("a6", 60_000, State::Finished) });
+    store.writer.flush().await;
+    assert!(store.index.set_hidden("a2", true).await.unwrap());
+    let ids = async |filter: Filter, before: Option<&str>, limit| {
+        let page = Page { before: before.map(str::to_owned), limit };
+        let found = store.index.list(&filter, &page).await.unwrap();
+        found.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let live = || Filter { app: Some("live".into()), ..Filter::default() };
+    assert_eq!(ids(live(), None, 2).await, ["a5", "a4"]);
+    assert_eq!(ids(live(), Some("a4"), 9).await, ["a3", "a1"]);
+    assert_eq!(ids(Filter { hidden: true, ..live() }, Some("a4"), 9).await, ["a3", "a2", "a1"]);
+    assert_eq!(ids(Filter { state: Some(State::Recording), ..live() }, None, 9).await, ["a5"]);
+    assert_eq!(ids(Filter::default(), None, 1).await, ["a6"]);
+    let between = store.index.by_time("live", "room", 30_500, 50_001).await.unwrap();
+    assert_eq!(between.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["a3", "a4", "a5"]);
+}
+
+#[tokio::test]
+async fn what_an_operator_set_outlives_the_recorders_news() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    store.writer.put_recording(recording("a1", 0, State::Recording));
+    store.writer.put_part(part("a1", 1, Format::Fmp4));
+    store.writer.flush().await;
+    store.index.set_hidden("a1", true).await.unwrap();
+    store.index.set_expires("a1", Some(7)).await.unwrap();
+    assert_eq!(store.index.expired(7, 9).await.unwrap(), []);
+    store.writer.put_recording(recording("a1", 0, State::Finished));
+    store.writer.put_part(Part { state: PartState::Local, ..part("a1", 1, Format::Fmp4) });
+    store.writer.flush().await;
+    let found = store.index.find("a1").await.unwrap().unwrap();
+    assert_eq!((found.hidden, found.expires_ms, found.state), (true, Some(7), State::Finished));
+    assert_eq!(store.index.expired(6, 9).await.unwrap(), []);
+    assert_eq!(store.index.expired(7, 9).await.unwrap().len(), 1);
+    let local = store.index.local_parts(9).await.unwrap();
+    assert!(store.index.set_uploaded(&local[0], "weir/a1/1.mp4").await.unwrap());
+    assert_eq!(store.index.local_parts(9).await.unwrap(), []);
+    store.writer.put_part(part("a1", 1, Format::Fmp4));
+    store.writer.flush().await;
+    assert_eq!(store.index.parts("a1").await.unwrap()[0].state, PartState::Uploaded);
+}
+
+#[tokio::test]
+async fn a_deleted_recording_leaves_nothing_and_late_news_do_not_bring_its_parts_back() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    store.writer.put_recording(recording("a1", 0, State::Finished));
+    store.writer.put_part(part("a1", 1, Format::Fmp4));
+    store.writer.put_keys("a1", 1, 0, &[Key { time_ms: 0, offset: 0 }]);
+    store.writer.flush().await;
+    assert!(store.index.delete("a1").await.unwrap());
+    assert!(!store.index.delete("a1").await.unwrap());
+    store.writer.put_part(part("a1", 1, Format::Fmp4));
+    store.writer.flush().await;
+    assert_eq!(store.index.parts("a1").await.unwrap(), []);
+    assert_eq!(store.index.keys("a1", 1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_locked_database_holds_up_nobody_and_gets_everything_afterwards() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    let options = SqliteConnectOptions::new().filename(scratch.path().join(FILE)).busy_timeout(BUSY);
+    let other = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let mut held = other.acquire().await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *held).await.unwrap();
+    let began = std::time::Instant::now();
+    for number in 0..1_000 {
+        store.writer.put_recording(Recording { bytes: number, ..recording("a1", 0, State::Recording) });
+    }
+    assert!(began.elapsed() < Duration::from_millis(500));
+    assert_eq!(store.index.find("a1").await.unwrap(), None);
+    sqlx::query("ROLLBACK").execute(&mut *held).await.unwrap();
+    store.writer.flush().await;
+    assert_eq!(store.index.find("a1").await.unwrap().unwrap().bytes, 999);
+}

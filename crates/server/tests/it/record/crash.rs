@@ -1,0 +1,178 @@
+//! The server is killed at any moment: what is on the disk can be played, and the next start closes and indexes it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use media::flv::Demuxer;
+use serde_json::Value;
+use testkit::http;
+use testkit::publisher::Publisher;
+use weir::operator::keys;
+
+use crate::cli::Process;
+use crate::ffmpeg::{self, Version};
+use crate::harness::{Folder, wait_for};
+
+/// Servers that are killed side by side, and how often each; more with `WEIR_SOAK`.
+const SERVERS: usize = 4;
+const KILLS: usize = 5;
+const SOAK_KILLS: usize = 25;
+
+/// How much faster than its own pace the film is pushed.
+const PACE: u32 = 4;
+
+/// Most media that a crash may cost.
+const LOSS_MS: u64 = 2_000;
+
+/// One frame of the film.
+struct Shot {
+    kind: media::frame::Kind,
+    time: u32,
+    body: bytes::Bytes,
+}
+
+/// Twelve seconds of real pictures and sound.
+fn film(folder: &Folder) -> Vec<Shot> {
+    let path = folder.file("film.flv").to_string_lossy().into_owned();
+    let inputs = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=12 -f lavfi -i sine=duration=12";
+    let encode = "-c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p -c:a aac -f flv";
+    let words: Vec<&str> = inputs.split(' ').chain(encode.split(' ')).chain([path.as_str()]).collect();
+    ffmpeg::run(Version::Debian, &words);
+    let mut demuxer = Demuxer::default();
+    let mut shots = Vec::new();
+    demuxer.handle_input(&std::fs::read(&path).expect("a film"));
+    while let Some(tag) = demuxer.poll_tag().expect("FLV") {
+        shots.push(Shot { kind: tag.kind, time: media::time::wrapped(tag.time), body: tag.body });
+    }
+    shots
+}
+
+/// A number that nobody knows before.
+fn random(below: u64) -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("random numbers");
+    u64::from_be_bytes(bytes) % below
+}
+
+/// Pushes until so much time has passed; gives the time of the newest picture that was sent.
+fn push(url: &str, film: &[Shot], lasting: Duration) -> u64 {
+    let mut publisher = Publisher::connect(url).expect("a publisher");
+    let began = Instant::now();
+    let mut newest = 0;
+    for shot in film {
+        let due = Duration::from_millis(u64::from(shot.time / PACE));
+        if due > lasting {
+            break;
+        }
+        // The film's own pace is what is tested.
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+        publisher.send(shot.kind, shot.time, &shot.body).expect("the server takes it");
+        newest = newest.max(u64::from(shot.time));
+    }
+    newest
+}
+
+/// The newest file of fragments.
+fn newest(root: &Path) -> PathBuf {
+    let mut folders = vec![root.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").filter_map(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "mp4") {
+                found.push(path);
+            }
+        }
+    }
+    // Ids sort by time.
+    found.sort_by_key(|path| path.parent().and_then(Path::file_name).map(|name| name.to_owned()));
+    found.pop().expect("a recording")
+}
+
+/// Decodes a file; gives when its last picture begins, in milliseconds.
+fn decode(path: &Path, quiet: bool) -> u64 {
+    let path = path.to_string_lossy().into_owned();
+    let args = [
+        "-v",
+        if quiet { "fatal" } else { "warning" },
+        "-i",
+        &path,
+        "-map",
+        "0:v",
+        "-vsync",
+        "passthrough",
+        "-f",
+        "framemd5",
+        "-",
+    ];
+    let done = ffmpeg::run(Version::Debian, &args);
+    if !quiet {
+        assert_eq!(done.stderr, "", "{path}");
+    }
+    let last = ffmpeg::packets(&done.stdout).into_iter().map(|packet| packet.dts).max();
+    // Frames are counted at 25 a second.
+    u64::try_from(last.expect("decoded pictures")).expect("a time") * 40
+}
+
+/// The recordings of a server with this data folder, oldest first.
+fn indexed(data: &Path) -> Vec<Value> {
+    let local = keys::local(data).expect("a file").expect("the server's own key");
+    let addr = local.server.trim_start_matches("http://").parse().expect("an address");
+    let authorization = format!("Authorization: Bearer {}\r\n", local.key.expose());
+    let answer = http::get(addr, "/api/v1/recordings?limit=200", &authorization).expect("an answer");
+    let page: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let mut found = page["recordings"].as_array().cloned().unwrap_or_default();
+    found.reverse();
+    found
+}
+
+fn kill_again_and_again(film: &[Shot], kills: usize) {
+    let folder = Folder::new("killed");
+    let data = folder.file("data");
+    std::fs::create_dir_all(&data).expect("a folder");
+    let config = "[[record]]\nformats = [\"fmp4\", \"flv\"]\n[push]\nscheme = \"open\"\n[hub]\ngrace_seconds = 0\n[recordings]\nmin_free_mb = 1\n";
+    std::fs::write(data.join("weir.toml"), config).expect("a file");
+    let root = data.join("recordings");
+    let mut sent = Vec::new();
+    for round in 0..=kills {
+        let process = Process::serve(&folder, &[], &[]);
+        let url = process.rtmp_url("live/show");
+        if round > 0 {
+            wait_for("what the crash left in the index", || {
+                let found = indexed(&data);
+                found.len() == round && found.iter().all(|found| found["state"] == "finished")
+            });
+            let found = indexed(&data).pop().expect("a recording");
+            assert_eq!(found["reason"], "crash", "{found}");
+            let path = newest(&root);
+            let (last, sent) = (decode(&path, false), sent[round - 1]);
+            assert!(last + LOSS_MS >= sent, "{last} ms of {sent} ms are left in {}", path.display());
+            let duration = found["duration_ms"].as_u64().expect("a number");
+            assert!((last..last + 200).contains(&duration), "{duration} and {last}");
+            decode(&path.with_extension("flv"), false);
+        }
+        if round == kills {
+            return;
+        }
+        let lasting = Duration::from_millis(600 + random(900));
+        sent.push(push(&url, film, lasting));
+        // Kills it.
+        drop(process);
+        let (last, sent) = (decode(&newest(&root), true), sent[round]);
+        assert!(last + LOSS_MS >= sent, "{last} ms of {sent} ms can be played at once");
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_at_any_moment_loses_two_seconds_at_most() {
+    let folder = Folder::new("film");
+    let film = film(&folder);
+    let kills = if std::env::var_os("WEIR_SOAK").is_some() { SOAK_KILLS } else { KILLS };
+    std::thread::scope(|scope| {
+        (0..SERVERS).for_each(|_| {
+            scope.spawn(|| kill_again_and_again(&film, kills));
+        });
+    });
+}
