@@ -411,9 +411,9 @@ impl Open {
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
-        let files =
+        let mut files =
             self.fmp4.iter_mut().chain(&mut self.flv).chain(self.aac.iter_mut().map(|(file, _)| file));
-        files.map(Growing::sync).collect()
+        files.try_for_each(Growing::sync)
     }
 }
 
