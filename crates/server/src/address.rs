@@ -36,6 +36,8 @@ pub(crate) struct Ends {
     pub(crate) rtmp: Option<SocketAddr>,
     /// RTMPS.
     pub(crate) rtmps: Option<SocketAddr>,
+    /// Whether HTTP has HLS.
+    pub(crate) hls: bool,
 }
 
 /// An app and a stream.
@@ -76,7 +78,7 @@ pub(crate) struct Push {
 }
 
 /// Where to play; what does not listen has no address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Play {
     /// RTMP or RTMPS.
     pub(crate) rtmp: Option<String>,
@@ -84,6 +86,8 @@ pub(crate) struct Play {
     pub(crate) flv: Option<String>,
     /// FLV over WebSocket.
     pub(crate) ws_flv: Option<String>,
+    /// HLS over HTTP or HTTPS.
+    pub(crate) hls: Option<String>,
     /// The page.
     pub(crate) page: Option<String>,
     /// Whether they are signed, and so have an end.
@@ -94,7 +98,7 @@ impl Ends {
     /// Of a server that listens at these ports.
     pub(crate) fn listening(config: &Config, ports: Ports) -> Ends {
         let Ports { http, https, rtmp, rtmps, .. } = ports;
-        Ends { host: host(config), http, https, rtmp, rtmps }
+        Ends { host: host(config), http, https, rtmp, rtmps, hls: config.hls.enabled }
     }
 
     /// Where a server with this configuration will be.
@@ -106,6 +110,7 @@ impl Ends {
             https: at(&config.http.tls_listen),
             rtmp: at(&config.rtmp.listen),
             rtmps: at(&config.rtmp.tls_listen),
+            hls: config.hls.enabled,
         }
     }
 
@@ -196,7 +201,7 @@ impl Maker<'_> {
 
     /// Where to play a stream.
     pub(crate) fn play(&self, path: &Path) -> anyhow::Result<Play> {
-        let mut play = Play { rtmp: None, flv: None, ws_flv: None, page: None, signed: false };
+        let mut play = Play::default();
         let Path { app, stream } = path;
         if let Some((scheme, at)) = self.ends.rtmp(self.secure) {
             let host = self.ends.host_of(at);
@@ -212,6 +217,10 @@ impl Maker<'_> {
             let (http, ws) = (base(scheme, &host, at.port()), base(socket_scheme, &host, at.port()));
             play.flv = Some(format!("{http}/{app}/{stream}.flv{query}"));
             play.ws_flv = Some(format!("{ws}/{app}/{stream}.flv{query}"));
+            if self.ends.hls {
+                let query = self.query(Role::Play, &host, path, ".m3u8")?;
+                play.hls = Some(format!("{http}/{app}/{stream}.m3u8{query}"));
+            }
             // The page plays FLV, so what it is given is the signature of that.
             play.page = Some(format!("{http}/play/{app}/{stream}{query}"));
         }

@@ -33,6 +33,7 @@ fn a_fresh_server_signs_push_as_tencent_does_and_play_is_open() {
     assert_eq!(play.rtmp.as_deref(), Some("rtmp://192.0.2.7:1935/live/room1"));
     assert_eq!(play.flv.as_deref(), Some("http://192.0.2.7:8080/live/room1.flv"));
     assert_eq!(play.ws_flv.as_deref(), Some("ws://192.0.2.7:8080/live/room1.flv"));
+    assert_eq!(play.hls.as_deref(), Some("http://192.0.2.7:8080/live/room1.m3u8"));
     assert_eq!(play.page.as_deref(), Some("http://192.0.2.7:8080/play/live/room1"));
     assert!(!play.signed);
 }
@@ -58,6 +59,7 @@ fn every_scheme_makes_addresses_that_its_own_domain_grants() {
             (Action::Play, play.rtmp.unwrap()),
             (Action::Play, play.flv.unwrap()),
             (Action::Play, play.ws_flv.unwrap()),
+            (Action::Play, play.hls.unwrap()),
         ] {
             let (address, query) = address.split_once('?').unwrap_or((&address, ""));
             let own = format!("/{}", address.splitn(4, '/').nth(3).unwrap());

@@ -56,6 +56,8 @@ shape! {
         flv: Option<String>,
         /// Play: FLV over WebSocket.
         ws_flv: Option<String>,
+        /// Play: HLS over HTTP or HTTPS.
+        hls: Option<String>,
         /// Play: the page.
         page: Option<String>,
         /// When they end; null when they are not signed.
@@ -90,9 +92,9 @@ pub(super) fn make(call: &Call) -> Answer {
     let expires_at = signed.then(|| rfc3339(expires.saturating_mul(1_000)));
     let (url, server, stream_key) =
         push.map_or((None, None, None), |push| (Some(push.url), Some(push.server), Some(push.stream_key)));
-    let (rtmp, flv, ws_flv, page) =
-        play.map_or((None, None, None, None), |play| (play.rtmp, play.flv, play.ws_flv, play.page));
-    Ok(Response::json(201, &Addresses { url, server, stream_key, rtmp, flv, ws_flv, page, expires_at }))
+    let address::Play { rtmp, flv, ws_flv, hls, page, .. } = play.unwrap_or_default();
+    let all = Addresses { url, server, stream_key, rtmp, flv, ws_flv, hls, page, expires_at };
+    Ok(Response::json(201, &all))
 }
 
 fn refuse(error: &anyhow::Error) -> Response {

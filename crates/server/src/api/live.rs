@@ -75,6 +75,8 @@ shape! {
         flv: String,
         /// FLV over WebSocket.
         ws_flv: String,
+        /// HLS over HTTP; null when there is none.
+        hls: Option<String>,
         /// The port of RTMP; null when it does not listen.
         rtmp_port: Option<u16>,
         /// The path over RTMP.
@@ -113,7 +115,8 @@ pub(super) fn one(call: &Call) -> Answer {
     let (video, audio) = tracks(&stream);
     let rtmp_port = app.ports().rtmp.map(|addr| addr.port());
     let rtmp_path = format!("/{app_name}/{stream_name}");
-    let urls = LiveUrls { ws_flv: path.clone(), flv: path, rtmp_port, rtmp_path };
+    let hls = app.config.hls.enabled.then(|| format!("/{app_name}/{stream_name}.m3u8"));
+    let urls = LiveUrls { ws_flv: path.clone(), flv: path, hls, rtmp_port, rtmp_path };
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
     let LiveItem { app, stream, title, on_air, viewers, started_at, cover } =
         item(call, &stream, &head.query);

@@ -82,8 +82,9 @@ impl Banner<'_> {
             format!("Play {}/{}", self.path.app, self.path.stream),
             format!("播放 {}/{}", self.path.app, self.path.stream),
         )));
-        for address in
-            [&self.play.page, &self.play.flv, &self.play.ws_flv, &self.play.rtmp].into_iter().flatten()
+        for address in [&self.play.page, &self.play.flv, &self.play.ws_flv, &self.play.hls, &self.play.rtmp]
+            .into_iter()
+            .flatten()
         {
             line(&format!("  {address}"));
         }
@@ -123,9 +124,7 @@ mod tests {
             play: Play {
                 rtmp: address("rtmp://192.0.2.7:1935/live/room1"),
                 flv: address("http://192.0.2.7:8080/live/room1.flv"),
-                ws_flv: None,
-                page: None,
-                signed: false,
+                ..Play::default()
             },
             expires_at: "2030-01-01T00:00:00Z".into(),
             url_command: "weir url push live/NAME".into(),

@@ -147,13 +147,12 @@ fn greet(shown: &Shown<'_>, args: &Args, clock: &Clock, lang: Lang) -> anyhow::R
     if data.as_os_str() != "data" {
         url_command.push_str(&format!(" --data {}", data.display()));
     }
-    let none = address::Play { rtmp: None, flv: None, ws_flv: None, page: None, signed: false };
     let banner = Banner {
         page_here: ends.seen_here().as_ref().and_then(page),
         page: page(&ends),
         is_demo: config.demo.enabled,
         push: maker.push(&path).ok(),
-        play: maker.play(&path).unwrap_or(none),
+        play: maker.play(&path).unwrap_or_default(),
         path: &path,
         expires_at: rfc3339(expires.saturating_mul(1_000)),
         url_command,

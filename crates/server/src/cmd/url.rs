@@ -56,6 +56,8 @@ enum Protocol {
     Flv,
     /// FLV over WebSocket
     WsFlv,
+    /// HLS over HTTP or HTTPS
+    Hls,
     /// The play page 播放页
     Page,
 }
@@ -117,6 +119,7 @@ fn print_play(play: &Play, until: &str, args: &Args, lang: Lang) -> anyhow::Resu
             Protocol::Rtmp => (&play.rtmp, "rtmp.listen"),
             Protocol::Flv => (&play.flv, "http.listen"),
             Protocol::WsFlv => (&play.ws_flv, "http.listen"),
+            Protocol::Hls => (&play.hls, "http.listen, hls.enabled"),
             Protocol::Page => (&play.page, "http.listen"),
         };
         let address = address.as_ref().ok_or_else(|| {
@@ -127,12 +130,16 @@ fn print_play(play: &Play, until: &str, args: &Args, lang: Lang) -> anyhow::Resu
         let expires_at = play.signed.then_some(until);
         say(format_args!(
             "{:#}",
-            json!({"rtmp": play.rtmp, "flv": play.flv, "ws_flv": play.ws_flv, "page": play.page, "expires_at": expires_at})
+            json!({"rtmp": play.rtmp, "flv": play.flv, "ws_flv": play.ws_flv, "hls": play.hls, "page": play.page, "expires_at": expires_at})
         ))?;
     } else {
-        for (name, address) in
-            [("page  ", &play.page), ("flv   ", &play.flv), ("ws_flv", &play.ws_flv), ("rtmp  ", &play.rtmp)]
-        {
+        for (name, address) in [
+            ("page  ", &play.page),
+            ("flv   ", &play.flv),
+            ("ws_flv", &play.ws_flv),
+            ("hls   ", &play.hls),
+            ("rtmp  ", &play.rtmp),
+        ] {
             if let Some(address) = address {
                 say(format_args!("{name} {address}"))?;
             }

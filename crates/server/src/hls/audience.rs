@@ -201,3 +201,114 @@ impl Viewer {
         self.seat.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hub::{End, Hub, Name, Options};
+
+    use super::*;
+
+    fn stream() -> (Hub, Arc<Stream>) {
+        let options = Options {
+            grace_ms: 1_000,
+            gop_max_ms: 10_000,
+            gop_max_bytes: 1 << 20,
+            retain_ms: 4_000,
+            max_streams: 10,
+        };
+        let hub = Hub::new(options);
+        let stream = hub.open(&Name::new("live/a")).unwrap();
+        (hub, stream)
+    }
+
+    fn token(number: u64) -> Token {
+        Token { number, until: 1_000 }
+    }
+
+    struct Room {
+        audience: Audience,
+        sessions: Sessions,
+    }
+
+    impl Room {
+        fn watch(&self, number: u64, stream: &Arc<Stream>, now_ms: u64) -> Result<Arc<Viewer>, Turned> {
+            let origin = Origin { wire: "hls", peer: IpAddr::from([127, 0, 0, 1]), agent: "" };
+            self.audience.watch(token(number), stream, &self.sessions, origin, now_ms, false)
+        }
+
+        fn count(&self) -> usize {
+            self.sessions.count(|_| true)
+        }
+    }
+
+    fn room() -> Room {
+        Room { audience: Audience::default(), sessions: Sessions::default() }
+    }
+
+    #[test]
+    fn a_viewer_is_one_session_until_it_asks_for_nothing() {
+        let ((_hub, stream), room) = (stream(), room());
+        for now_ms in [0, 1_000, 2_000] {
+            room.watch(1, &stream, now_ms).unwrap().touch(now_ms, 4_000);
+        }
+        room.watch(2, &stream, 2_000).unwrap().add_bytes(7);
+        assert_eq!((room.count(), stream.viewers()), (2, 2));
+        room.audience.sweep(11_999, 0);
+        assert_eq!(room.count(), 2);
+        room.audience.sweep(12_000, 0);
+        assert_eq!((room.count(), stream.viewers()), (1, 1), "ten seconds without a word");
+        assert!(room.audience.find(token(2)).is_none());
+        assert_eq!(room.sessions.tally()[&(Role::Viewer, "hls")].bytes, 7);
+        room.audience.sweep(22_000, 0);
+        assert_eq!((room.count(), stream.viewers()), (0, 0), "five targets of four seconds");
+        room.watch(1, &stream, 22_000).unwrap();
+        assert_eq!(stream.viewers(), 1, "it may come back");
+    }
+
+    #[test]
+    fn whoever_was_dismissed_is_refused_while_the_token_is_good() {
+        let ((_hub, stream), room) = (stream(), room());
+        let viewer = room.watch(1, &stream, 0).unwrap();
+        viewer.seat().as_ref().unwrap().session().dismiss("a test");
+        assert_eq!(room.watch(1, &stream, 0).unwrap_err(), Turned::Dismissed);
+        assert!(room.audience.find(token(1)).is_none());
+        room.audience.sweep(1, 1_000);
+        assert_eq!((room.count(), stream.viewers()), (0, 0));
+        assert_eq!(room.watch(1, &stream, 0).unwrap_err(), Turned::Dismissed);
+        room.audience.sweep(1, 1_001);
+        assert!(room.audience.lock().dismissed.is_empty());
+    }
+
+    #[test]
+    fn dismissed_viewers_are_remembered_up_to_a_bound() {
+        let mut dismissed = HashMap::new();
+        for number in 0..=DISMISSED_MAX as u64 {
+            remember(&mut dismissed, number, i64::try_from(number).unwrap());
+        }
+        assert_eq!(dismissed.len(), DISMISSED_MAX);
+        assert!(!dismissed.contains_key(&0));
+    }
+
+    #[test]
+    fn nobody_watches_a_stream_that_is_over_and_the_next_of_its_name_is_another() {
+        let ((hub, stream), room) = (stream(), room());
+        room.watch(1, &stream, 0).unwrap();
+        hub.drop_stream(stream.name(), End::Finished);
+        room.audience.sweep(1, 0);
+        assert_eq!((room.count(), stream.viewers()), (0, 0));
+        assert!(room.audience.find(token(1)).is_some(), "the end of it can be fetched");
+        let next = hub.open(stream.name()).unwrap();
+        room.watch(1, &next, 2).unwrap();
+        assert_eq!((room.count(), next.viewers(), stream.viewers()), (1, 1, 0));
+    }
+
+    #[test]
+    fn nobody_new_is_let_in_while_the_server_drains() {
+        let ((_hub, stream), room) = (stream(), room());
+        room.watch(1, &stream, 0).unwrap();
+        let origin = Origin { wire: "hls", peer: IpAddr::from([127, 0, 0, 1]), agent: "" };
+        let closed = |number| room.audience.watch(token(number), &stream, &room.sessions, origin, 1, true);
+        assert!(closed(1).is_ok());
+        assert_eq!(closed(2).unwrap_err(), Turned::Draining);
+    }
+}

@@ -1,5 +1,6 @@
 //! A player's requests for HLS.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,7 +179,11 @@ impl<'a> Request<'a> {
         };
         let text = list.with_query(&query);
         self.note(&packager, Some(&viewer), text.len() as u64);
-        Ok(Response::bytes(200, PLAYLIST_TYPE, text).with("Cache-Control", PLAYLIST_CACHE))
+        let mut hash = DefaultHasher::new();
+        text.hash(&mut hash);
+        let tag = format!("{:x}", hash.finish());
+        let response = Response::bytes(200, PLAYLIST_TYPE, text).with_etag(&tag);
+        Ok(response.with("Cache-Control", PLAYLIST_CACHE))
     }
 
     /// A segment, a part or an initialization: at once, or when it is made if it is the part that comes next.
@@ -205,7 +210,8 @@ impl<'a> Request<'a> {
         let pieces = found(look, container)?;
         let body = Body::Pieces(pieces);
         self.note(&packager, viewer.as_deref(), body.len());
-        Ok(Response::body(200, container.media_type(), body).with("Cache-Control", FILE_CACHE))
+        let response = Response::body(200, container.media_type(), body).with("Cache-Control", FILE_CACHE);
+        Ok(response.with_etag(&url::file(container, file)))
     }
 
     fn name(&self) -> Name {

@@ -65,7 +65,7 @@ struct Stored {
 }
 
 /// A playlist, cut where queries come.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listing(Arc<[String]>);
 
 impl Listing {
@@ -214,6 +214,8 @@ impl Shelf {
         match window.answer(msn, part) {
             Answer::Refuse => Look::Refused,
             Answer::Wait => Look::Coming,
+            // A player that goes on after a restart names what was long ago. An empty list would be an error to it.
+            Answer::Now if window.answer(None, None) == Answer::Wait => Look::Coming,
             Answer::Now => {
                 let list = lists[usize::from(skip)].get_or_insert_with(|| {
                     let uri = |name| format!("{}{QUERY_MARK}", url::file(self.container, name));
@@ -306,5 +308,110 @@ impl Stored {
         let end = *self.parts.get(part)?;
         let start = part.checked_sub(1).and_then(|before| self.parts.get(before)).copied().unwrap_or(0);
         self.pieces.get(start..end).map(<[Bytes]>::to_vec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::hls::Piece;
+
+    use super::*;
+
+    fn shelf(max_bytes: u64) -> Shelf {
+        let first = Numbers { segment: 10, discontinuities: 3, init: 7 };
+        let shelf = Shelf::new(Container::Fmp4, max_bytes, first);
+        assert!(shelf.list(None, None, false).is_coming() && shelf.about().is_coming());
+        assert_eq!(shelf.numbers(), first);
+        shelf.open(Settings { target_ms: 1_000, part_target_ms: Some(500), segments: 4, span_ms: 60_000 });
+        shelf.handle_tracks(About::default(), Some(Bytes::from_static(b"init")));
+        shelf
+    }
+
+    impl<T> Look<T> {
+        fn is_coming(&self) -> bool {
+            matches!(self, Look::Coming)
+        }
+    }
+
+    fn cut(shelf: &Shelf, segment: bool, bytes: &'static [u8]) {
+        let piece = |duration_ms| Piece { start: 0, duration_ms, independent: true };
+        let cut =
+            Cut { part: Some(piece(500)), segment: segment.then(|| piece(1_000)), discontinuity: false };
+        shelf.handle_cut(&cut, vec![Bytes::from_static(bytes)]);
+    }
+
+    fn bytes(shelf: &Shelf, name: Name) -> Option<Vec<u8>> {
+        match shelf.file(name) {
+            Look::Here(pieces) => Some(pieces.concat()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_segment_is_its_parts_and_only_the_next_part_is_waited_for() {
+        let shelf = shelf(1_000);
+        assert!(shelf.file(Name::Part(10, 0)).is_coming());
+        assert!(shelf.list(Some(3), None, false).is_coming(), "an empty list is none");
+        cut(&shelf, false, b"ab");
+        assert_eq!(bytes(&shelf, Name::Part(10, 0)).unwrap(), b"ab");
+        assert!(shelf.file(Name::Part(10, 1)).is_coming());
+        assert_eq!(shelf.file(Name::Part(10, 2)), Look::Absent);
+        assert_eq!(shelf.file(Name::Segment(10)), Look::Absent, "it is not whole");
+        cut(&shelf, true, b"cd");
+        assert_eq!(bytes(&shelf, Name::Part(10, 1)).unwrap(), b"cd");
+        assert_eq!(bytes(&shelf, Name::Segment(10)).unwrap(), b"abcd");
+        assert_eq!(bytes(&shelf, Name::Init(7)).unwrap(), b"init");
+        assert_eq!(shelf.file(Name::Part(10, 2)), Look::Absent, "it will never be");
+        assert!(shelf.file(Name::Part(11, 0)).is_coming());
+        assert_eq!(shelf.numbers().segment, 11);
+        shelf.handle_end();
+        assert_eq!(shelf.file(Name::Part(11, 0)), Look::Absent);
+    }
+
+    #[test]
+    fn bytes_are_let_go_with_the_window_and_without_room_at_once() {
+        let narrow = shelf(12);
+        for _ in 0..5 {
+            cut(&narrow, false, b"ab");
+            cut(&narrow, true, b"cd");
+            assert!(narrow.bytes() <= 12);
+        }
+        assert_eq!(narrow.bytes(), 4 + 2 * 4);
+        assert_eq!(narrow.file(Name::Segment(12)), Look::Absent);
+        assert!(bytes(&narrow, Name::Segment(13)).is_some());
+        let wide = shelf(1_000);
+        for _ in 0..40 {
+            cut(&wide, false, b"ab");
+            cut(&wide, true, b"cd");
+        }
+        // Four that are listed, and those that left in the time that players may take over them.
+        assert!(wide.bytes() <= 4 + 4 * 10, "{}", wide.bytes());
+    }
+
+    #[test]
+    fn a_playlist_is_made_once_for_each_change_and_has_every_viewers_own_query() {
+        let shelf = shelf(1_000);
+        cut(&shelf, true, b"ab");
+        let list = || match shelf.list(None, None, false) {
+            Look::Here(list) => list,
+            other => panic!("{other:?}"),
+        };
+        assert!(Arc::ptr_eq(&list().0, &list().0));
+        let text = list().with_query("?s=1");
+        assert!(text.contains("\n10.m4s?s=1\n") && text.contains("\"i7.mp4?s=1\""), "{text}");
+        assert!(list().with_query("").contains("\n10.m4s\n"));
+        let old = list();
+        cut(&shelf, false, b"cd");
+        assert!(!Arc::ptr_eq(&old.0, &list().0));
+    }
+
+    #[test]
+    fn a_fault_is_all_that_is_left() {
+        let shelf = shelf(1_000);
+        cut(&shelf, true, b"ab");
+        shelf.handle_fault(Fault::Broken);
+        shelf.handle_fault(Fault::Codec(Codec::Av1));
+        assert_eq!(shelf.file(Name::Segment(10)), Look::Fault(Fault::Broken));
+        assert_eq!((shelf.bytes(), shelf.has_failed()), (0, true));
     }
 }

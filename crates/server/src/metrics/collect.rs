@@ -117,6 +117,9 @@ fn streams(app: &App, text: &mut Text) {
     text.family(&f::TAKEOVERS).only(totals.takeovers);
     text.family(&f::TIME_JUMPS).only(totals.time_jumps);
     text.family(&f::RING).only(all.iter().map(|stream| stream.ring_bytes()).sum::<u64>());
+    let held = app.hls.held();
+    text.family(&f::PACKAGERS).only(held.packagers);
+    text.family(&f::PACKAGED).only(held.bytes);
 }
 
 fn shards(app: &App, text: &mut Text) {

@@ -55,6 +55,8 @@ families! {
     TIME_JUMPS: Counter "weir_time_jumps_total" [] "Frames whose time did not follow from the ones before", "时间戳跳变的帧";
     LOST: Counter "weir_publishers_lost_total" [] "Publishers that went without a goodbye", "未告别就消失的推流端";
     RING: Gauge "weir_ring_bytes" [] "Media kept for new and slow viewers, over all streams", "为新观众和慢观众保留的媒体，全部流合计";
+    PACKAGERS: Gauge "weir_hls_packagers" [] "Streams that are cut into HLS segments, each container by itself", "正在切成 HLS 分片的流，每种分片单独计";
+    PACKAGED: Gauge "weir_hls_bytes" [] "HLS segments and parts that are kept, over all streams", "保留的 HLS 分片，全部流合计";
     SHARD_VIEWERS: Gauge "weir_shard_viewers" ["shard"] "Viewers of a fan-out thread", "每个分发线程的观众数";
     SHARD_LOAD: Gauge "weir_shard_load_ratio" ["shard"] "Share of a core that writing every frame at once would take", "每帧立即写出所需的单核占比";
     WINDOW: Gauge "weir_shard_merge_window_seconds" ["shard"] "How long a fan-out thread lets frames gather before it writes", "分发线程合并写的窗口";

@@ -234,6 +234,7 @@ fn url_makes_signed_addresses_for_programs_and_people() {
         ("rtmp", "rtmp://live.example.com:1935/live/room1?txSecret="),
         ("flv", "http://live.example.com:8080/live/room1.flv?txSecret="),
         ("ws_flv", "ws://live.example.com:8080/live/room1.flv?txSecret="),
+        ("hls", "http://live.example.com:8080/live/room1.m3u8?txSecret="),
         ("page", "http://live.example.com:8080/play/live/room1?txSecret="),
     ] {
         assert!(text(&play[kind]).starts_with(start), "{kind}: {play}");

@@ -45,8 +45,12 @@ pub struct Done {
 
 /// Starts ffmpeg with these arguments, quiet but for errors.
 pub fn start<S: AsRef<OsStr>>(version: Version, args: &[S]) -> Running {
+    begin(version, "error", args)
+}
+
+fn begin<S: AsRef<OsStr>>(version: Version, level: &str, args: &[S]) -> Running {
     let mut command = Command::new(version.program());
-    command.args(["-nostdin", "-hide_banner", "-v", "error", "-y"]).args(args);
+    command.args(["-nostdin", "-hide_banner", "-v", level, "-y"]).args(args);
     Running::new(command)
 }
 
@@ -62,7 +66,15 @@ pub fn push(url: &str, seconds: u32) -> Running {
 
 /// Runs ffmpeg to its end; fails the test when ffmpeg fails.
 pub fn run<S: AsRef<OsStr>>(version: Version, args: &[S]) -> Done {
-    let running = start(version, args);
+    finish(start(version, args))
+}
+
+/// The same with its warnings.
+pub fn run_loudly<S: AsRef<OsStr>>(version: Version, args: &[S]) -> Done {
+    finish(begin(version, "warning", args))
+}
+
+fn finish(running: Running) -> Done {
     let what = running.what.clone();
     let done = running.wait();
     assert_eq!(done.code, Some(0), "{what}\n{}", done.stderr);

@@ -12,6 +12,7 @@ mod clients;
 mod ffmpeg;
 mod formats;
 mod harness;
+mod hls;
 mod hostile;
 mod http;
 mod http2;
