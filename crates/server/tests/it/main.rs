@@ -24,6 +24,7 @@ mod raw;
 mod record;
 mod relay;
 mod relay_orders;
+mod replay;
 mod show;
 mod slow;
 mod snapshot;
