@@ -7,7 +7,7 @@ use media::hls::{MediaPlaylist, Multivariant, Start, Variant};
 
 use super::span::Span;
 use crate::record;
-use crate::store::{Key, Part, Recording};
+use crate::store::{Key, Part, PartState, Recording};
 
 /// What a segment of a recording that goes on may last at most, in seconds: players want to know before there is one.
 const OPEN_TARGET_S: u64 = 10;
@@ -19,7 +19,7 @@ pub(super) fn end_ms(part: &Part) -> u64 {
 
 /// The playlist of a stretch of a recording, whose parts come with where a decoder can start in each.
 ///
-/// Of a recording that goes on, the last segment is left out until it is complete: what was listed once stays as it is.
+/// Of a file that is being written, the last segment is left out until it is complete: what was listed once stays as it is.
 pub(super) fn of(
     parts: &[(Part, Vec<Key>)],
     is_open: bool,
@@ -28,7 +28,9 @@ pub(super) fn of(
 ) -> MediaPlaylist {
     let mut list = record::playlist(parts, !is_open, uri);
     if is_open {
-        list.segments.pop();
+        if parts.last().is_some_and(|(part, _)| part.state == PartState::Open) {
+            list.segments.pop();
+        }
         list.target_s = list.target_s.max(OPEN_TARGET_S);
     }
     // Segments know how long they are; when they begin follows from their part, which begins where the decoder does.
@@ -93,7 +95,7 @@ pub(super) fn of_one(recording: &Recording, uri: String) -> Multivariant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Format, PartState};
+    use crate::store::Format;
 
     const WALL: i64 = 1_764_000_000_000;
 
@@ -118,7 +120,9 @@ mod tests {
     }
 
     fn text(is_open: bool, from_ms: u64, to_ms: u64) -> String {
-        of(&parts(), is_open, Span { from_ms, to_ms }, |part| format!("{}.mp4", part.number)).to_string()
+        let mut parts = parts();
+        parts[1].0.state = if is_open { PartState::Open } else { PartState::Local };
+        of(&parts, is_open, Span { from_ms, to_ms }, |part| format!("{}.mp4", part.number)).to_string()
     }
 
     #[test]
