@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use testkit::http::{self, Answer};
+use weir::operator::keys::{self, Scope};
 use weir::store::{Format, Key, Part, PartState, Recording, State};
 
 use crate::ffmpeg::{self, Packet, Running};
@@ -311,6 +312,40 @@ fn signature(weir: &Weir) -> String {
         let domain = authority.domain(control::Role::Play, "127.0.0.1").expect("a domain");
         domain.sign(&target, 1_893_456_000 + 3_600, "nonce").expect("a signature")
     })
+}
+
+#[test]
+fn the_api_and_the_command_line_make_addresses_that_are_good() {
+    let data = Folder::new("replay");
+    let key = keys::create(data.path(), "w", Scope::Write, String::new()).expect("a key");
+    // A signature of this scheme is good for one path only.
+    let weir = Weir::start_in(data.path(), &[("play.scheme", "aliyun")]);
+    make(&weir, 60_000, 1 << 20);
+    let post = |id: &str| {
+        let request = format!(
+            "POST /api/v1/recordings/{id}/addresses HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
+            key.expose()
+        );
+        http::exchange(weir.http, request.as_bytes()).expect("an answer")
+    };
+    let made = post(MADE);
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(post("ffffffffffffffffffffffff").status, 404);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(["url", "replay", MADE, "--json", "--data"]).arg(data.path());
+    command.env("WEIR__PLAY__SCHEME", "aliyun").env("WEIR__HTTP__LISTEN", weir.http.to_string());
+    let printed = Running::new(command).wait();
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    for text in [made.text(), printed.stdout] {
+        let addresses: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(addresses["expires_at"].is_string(), "{text}");
+        // There is a file with nothing in it behind them, but nobody is turned away.
+        for (kind, status) in [("m3u8", 200), ("mp4", 409), ("flv", 409)] {
+            let address = addresses[kind].as_str().expect(kind);
+            let target = address.strip_prefix(&url(&weir, "")).expect("this server's");
+            assert_eq!(get(&weir, target, "").status, status, "{target}");
+        }
+    }
 }
 
 #[test]
