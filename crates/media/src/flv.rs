@@ -2,6 +2,7 @@
 
 pub mod body;
 mod demuxer;
+pub mod wrap;
 
 pub use demuxer::{BadFlv, Demuxer, MAX_TAG_BYTES, Tag};
 

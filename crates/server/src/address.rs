@@ -8,6 +8,7 @@ use control::{Authority, Role, name};
 
 use crate::app::Ports;
 use crate::config::Config;
+use crate::replay::url;
 use crate::told::told;
 
 /// Addresses on other networks. The route to one of them tells which address of this machine others can reach;
@@ -90,6 +91,19 @@ pub(crate) struct Play {
     pub(crate) hls: Option<String>,
     /// The page.
     pub(crate) page: Option<String>,
+    /// Whether they are signed, and so have an end.
+    pub(crate) signed: bool,
+}
+
+/// Where to watch a recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replay {
+    /// The playlist, for players.
+    pub(crate) m3u8: String,
+    /// One MP4 file, for players and to keep.
+    pub(crate) mp4: String,
+    /// The same as FLV.
+    pub(crate) flv: String,
     /// Whether they are signed, and so have an end.
     pub(crate) signed: bool,
 }
@@ -225,6 +239,27 @@ impl Maker<'_> {
             play.page = Some(format!("{http}/play/{app}/{stream}{query}"));
         }
         Ok(play)
+    }
+
+    /// Where to watch a recording. What signatures see is a stream of its id.
+    pub(crate) fn replay(&self, id: &str) -> anyhow::Result<Replay> {
+        let (scheme, at) = self.ends.http(self.secure).ok_or_else(|| {
+            told(
+                "HTTP does not listen, so nothing can be replayed: set http.listen",
+                "没有监听 HTTP，无法回放：请设置 http.listen",
+            )
+        })?;
+        let host = self.ends.host_of(at);
+        let path = Path { app: url::APP.to_owned(), stream: id.to_owned() };
+        let base = base(scheme, &host, at.port());
+        let mut signed = false;
+        let mut address = |suffix: &str| {
+            let query = self.query(Role::Play, &host, &path, suffix)?;
+            signed |= !query.is_empty();
+            anyhow::Ok(format!("{base}/{}/{id}{suffix}{query}", path.app))
+        };
+        let (m3u8, mp4, flv) = (address(".m3u8")?, address(".mp4")?, address(".flv")?);
+        Ok(Replay { m3u8, mp4, flv, signed })
     }
 
     /// The query of an address with its `?`, or nothing on an open domain.

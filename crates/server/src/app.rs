@@ -26,6 +26,7 @@ use crate::operator::Operator;
 use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
+use crate::replay::Replays;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
@@ -58,6 +59,8 @@ pub struct App {
     pub relays: Relays,
     /// Streams on disk, with their index.
     pub records: Records,
+    /// What viewers get of them.
+    pub replays: Replays,
     /// What is counted for whoever watches the server.
     pub counts: Counts,
     /// What is wrong with what is pushed.
@@ -316,6 +319,7 @@ impl App {
             relays: Relays::new(&config)?,
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),
+            replays: Replays::new(secrets)?,
             records: Records::new(data, store.as_ref(), &config),
             counts: Counts::default(),
             health: Health::default(),

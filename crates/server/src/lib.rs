@@ -22,6 +22,7 @@ pub mod operator;
 pub mod record;
 pub mod relay;
 pub mod reload;
+pub mod replay;
 pub mod rtmp;
 pub mod secrets;
 pub mod sessions;

@@ -5,7 +5,7 @@ use mp4_atom::{Any, Codec as Entry, Decode as _, StszSamples};
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::Codec;
+use crate::codec::{Codec, TrackInfo};
 use crate::frame::{Frame, Kind};
 use crate::sample::{Config, Sample};
 use crate::synth::{Options, Synth};
@@ -521,5 +521,22 @@ proptest! {
             at += piece.len();
         }
         prop_assert_eq!(scanner.finish(file.len() as u64), scan(&file));
+    }
+}
+
+#[test]
+fn a_decoder_s_record_comes_back_as_it_was() {
+    let opus = b"OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x05\x00\x00";
+    for (kind, codec, record) in [
+        (Kind::Video, Codec::H264, b"avc".as_slice()),
+        (Kind::Video, Codec::Hevc, b"hevc"),
+        (Kind::Video, Codec::Av1, b"av1"),
+        (Kind::Video, Codec::Vp9, b"vp9"),
+        (Kind::Audio, Codec::Aac, b"\x12\x10"),
+        (Kind::Audio, Codec::Opus, opus),
+    ] {
+        let info = TrackInfo::new(codec);
+        let config = Config { kind, track: 0, record: Bytes::copy_from_slice(record), info };
+        assert_eq!(Track::new(1, &config).unwrap().record().as_deref(), Some(record), "{codec:?}");
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::TIMESCALE;
-use super::boxes::{Fields, Writer, child, children, descend};
+use super::boxes::{Fields, Name, Writer, child, children, descend};
 use crate::codec::{Codec, TrackInfo};
 use crate::frame::Kind;
 use crate::sample::Config;
@@ -54,6 +54,12 @@ impl Track {
             description: out.out.into(),
             defaults: Defaults::default(),
         })
+    }
+
+    /// The codec's own record, as [`Config::record`] has it; `None` of a codec that is not read here.
+    pub fn record(&self) -> Option<Vec<u8>> {
+        let (name, entry) = children(self.description.get(8..)?).next()?;
+        entry_record(self.kind, &name, entry).map(|(_, record)| record)
     }
 
     /// Reads the contents of a `trak`. `None` for what is neither picture nor sound.
@@ -227,22 +233,33 @@ fn opus_box(record: &[u8]) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// What the first of these sample entries says.
-fn read_entry(kind: Kind, entries: &[u8]) -> Option<TrackInfo> {
-    let (name, entry) = children(entries).next()?;
+/// An `OpusHead` with the facts of a `dOps`.
+fn opus_head(dops: &[u8]) -> Option<Vec<u8>> {
+    let [_version, channels, skip1, skip0, r3, r2, r1, r0, gain1, gain0, rest @ ..] = dops else {
+        return None;
+    };
+    let head = [1, *channels, *skip0, *skip1, *r0, *r1, *r2, *r3, *gain0, *gain1];
+    Some([b"OpusHead".as_slice(), &head, rest].concat())
+}
+
+/// The FourCC and the record that a sample entry holds.
+fn entry_record(kind: Kind, name: &Name, entry: &[u8]) -> Option<(&'static [u8; 4], Vec<u8>)> {
     let inside = entry.get(if kind == Kind::Video { VISUAL_ENTRY } else { AUDIO_ENTRY }..)?;
-    let (four_cc, record) = match (kind, &name) {
+    Some(match (kind, name) {
         (Kind::Video, b"avc1" | b"avc3") => (b"avc1", child(inside, b"avcC")?.to_vec()),
         (Kind::Video, b"hvc1" | b"hev1") => (b"hvc1", child(inside, b"hvcC")?.to_vec()),
         (Kind::Video, b"av01") => (b"av01", child(inside, b"av1C")?.to_vec()),
         (Kind::Video, b"vp09") => (b"vp09", child(inside, b"vpcC")?.get(4..)?.to_vec()),
         (Kind::Audio, b"mp4a") => (b"mp4a", read_elementary_stream(child(inside, b"esds")?)?.to_vec()),
-        (Kind::Audio, b"Opus") => {
-            let channels = child(inside, b"dOps")?.get(1)?;
-            (b"Opus", [b"OpusHead".as_slice(), &[1, *channels]].concat())
-        }
+        (Kind::Audio, b"Opus") => (b"Opus", opus_head(child(inside, b"dOps")?)?),
         _ => return None,
-    };
+    })
+}
+
+/// What the first of these sample entries says.
+fn read_entry(kind: Kind, entries: &[u8]) -> Option<TrackInfo> {
+    let (name, entry) = children(entries).next()?;
+    let (four_cc, record) = entry_record(kind, &name, entry)?;
     // Enhanced RTMP's sequence header, which begins alike for picture and sound.
     let body = [&[0x90], four_cc.as_slice(), &record].concat();
     let mut info = TrackInfo::from_config(kind, &body.into())?;

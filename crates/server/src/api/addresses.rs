@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::call::{Answer, Call, check};
+use super::recordings;
 use super::shape::{AppName, Schemas, Shape, Span, StreamName, shape};
 use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
@@ -65,17 +66,61 @@ shape! {
     }
 }
 
+shape! {
+    /// How addresses of a recording are wanted.
+    in struct ReplayWish {
+        /// How many seconds they are good for; `server.address_validity_seconds` when left out.
+        expires_in: Option<Span>,
+        /// Prefer HTTPS.
+        tls: Option<bool>,
+    }
+}
+
+shape! {
+    /// Where to watch a recording. `from` and `to` may be added to each: seconds from its beginning, or times.
+    out struct ReplayAddresses {
+        /// The HLS playlist.
+        m3u8: String,
+        /// One MP4 file.
+        mp4: String,
+        /// One FLV file.
+        flv: String,
+        /// When they end; null when they are not signed.
+        expires_at: Option<String>,
+    }
+}
+
+/// Makes addresses of a recording.
+pub(super) fn replay(call: &Call) -> Answer {
+    let wish: ReplayWish = call.body()?;
+    let id = recordings::find(call, recordings::id(call))?.id;
+    let expires = expiry(call, wish.expires_in)?;
+    let ends = Ends::listening(&call.app.config, call.app.ports());
+    let nonce = address::nonce().map_err(|error| refuse(&error))?;
+    let made = call.app.admission.look(|authority| {
+        Maker { authority, ends: &ends, secure: wish.tls.unwrap_or(false), expires, nonce }.replay(&id)
+    });
+    let address::Replay { m3u8, mp4, flv, signed } = made.map_err(|error| refuse(&error))?;
+    let expires_at = signed.then(|| rfc3339(expires.saturating_mul(1_000)));
+    Ok(Response::json(201, &ReplayAddresses { m3u8, mp4, flv, expires_at }))
+}
+
+/// When an address that is good for so long ends, in seconds since 1970.
+fn expiry(call: &Call, span: Option<Span>) -> Result<i64, Response> {
+    let seconds = match span {
+        Some(span) => span.seconds()?,
+        None => call.app.config.server.address_validity_seconds.into(),
+    };
+    Ok(call.app.clock.unix_seconds().saturating_add(seconds))
+}
+
 /// Makes them.
 pub(super) fn make(call: &Call) -> Answer {
     let wish: AddressWish = call.body()?;
     let (app, stream) = (wish.app.0, wish.stream.0);
     check(&app, &stream)?;
     let config = &call.app.config;
-    let seconds = match wish.expires_in {
-        Some(span) => span.seconds()?,
-        None => config.server.address_validity_seconds.into(),
-    };
-    let expires = call.app.clock.unix_seconds().saturating_add(seconds);
+    let expires = expiry(call, wish.expires_in)?;
     let ends = Ends::listening(config, call.app.ports());
     let path = Path { app, stream };
     let nonce = address::nonce().map_err(|error| refuse(&error))?;

@@ -354,7 +354,7 @@ fn order(call: &Call, done: Result<(), OrderError>) -> Answer {
     Ok(Response::json(200, &recording(&find(call, id)?)))
 }
 
-fn id(call: &Call) -> &str {
+pub(super) fn id(call: &Call) -> &str {
     call.names.first().map(String::as_str).unwrap_or_default()
 }
 
@@ -362,7 +362,7 @@ fn store(call: &Call) -> Result<&Store, Response> {
     call.app.records.store().map_err(unavailable)
 }
 
-fn find(call: &Call, id: &str) -> Result<Recording, Response> {
+pub(super) fn find(call: &Call, id: &str) -> Result<Recording, Response> {
     call.wait(store(call)?.index.find(id)).map_err(|error| broken(&error))?.ok_or_else(absent)
 }
 

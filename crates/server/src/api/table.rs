@@ -488,6 +488,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: Method::Post,
+        path: "recordings/{recording}/addresses",
+        id: "makeReplayAddress",
+        access: WRITE,
+        about: "Make addresses at which a recording is watched, signed as the configuration says",
+        about_zh: "生成观看录像的地址，按配置签名",
+        query: &[],
+        body: Some(Body { optional: true, schema: addresses::ReplayWish::schema }),
+        done: Done::Json(201, addresses::ReplayAddresses::schema),
+        faults: &[
+            NO_RECORDING,
+            (409, "`no_address`: nothing listens for that, or the domain cannot sign it"),
+        ],
+        handle: addresses::replay,
+    },
+    Operation {
+        method: Method::Post,
         path: "recordings/{recording}/stop",
         id: "stopRecording",
         access: WRITE,

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::duration::Seconds;
 use super::out::say;
 use super::{qr, sources};
-use crate::address::{self, Ends, Maker, Path, Play, Push};
+use crate::address::{self, Ends, Maker, Play, Push};
 use crate::clock::Clock;
 use crate::lang::Lang;
+use crate::record::is_id;
 use crate::secrets::Secrets;
 use crate::time::rfc3339;
 use crate::told::told;
@@ -21,7 +22,7 @@ pub(super) struct Args {
     /// What for 用途
     #[arg(value_enum)]
     purpose: Purpose,
-    /// The stream, such as live/room1 流
+    /// The stream, such as live/room1, or the id of a recording 流，或录像的 id
     #[arg(value_name = "APP/STREAM")]
     path: String,
     /// How long it is good: 30s, 15m, 2h, 7d 有效期
@@ -46,6 +47,8 @@ enum Purpose {
     Push,
     /// To watch one 播放
     Play,
+    /// To watch a recording 回放
+    Replay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,7 +67,6 @@ enum Protocol {
 
 /// Prints the addresses.
 pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
-    let path: Path = args.path.parse()?;
     let config = args.sources.sources().layers().config()?;
     let data = args.sources.data.display();
     let secrets = Secrets::load(&args.sources.data)?.ok_or_else(|| {
@@ -81,8 +83,9 @@ pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
         Maker { authority: &authority, ends: &ends, secure: args.tls, expires, nonce: address::nonce()? };
     let until = rfc3339(expires.saturating_mul(1_000));
     match args.purpose {
-        Purpose::Push => print_push(&maker.push(&path)?, &until, args, lang),
-        Purpose::Play => print_play(&maker.play(&path)?, &until, args, lang),
+        Purpose::Push => print_push(&maker.push(&args.path.parse()?)?, &until, args, lang),
+        Purpose::Play => print_play(&maker.play(&args.path.parse()?)?, &until, args, lang),
+        Purpose::Replay => print_replay(&maker, &until, args, lang),
     }
 }
 
@@ -146,6 +149,40 @@ fn print_play(play: &Play, until: &str, args: &Args, lang: Lang) -> anyhow::Resu
         }
         print_end(play.signed, until, lang)?;
         print_code(play.page.as_deref())?;
+    }
+    Ok(())
+}
+
+fn print_replay(maker: &Maker<'_>, until: &str, args: &Args, lang: Lang) -> anyhow::Result<()> {
+    let id = args.path.as_str();
+    if !is_id(id) {
+        return Err(told(
+            format!("{id:?} is no id of a recording: `weir recordings list` shows them"),
+            format!("{id:?} 不是录像的 id：见 `weir recordings list`"),
+        ));
+    }
+    let replay = maker.replay(id)?;
+    match args.protocol {
+        Some(Protocol::Flv) => say(&replay.flv)?,
+        Some(_) => {
+            return Err(told(
+                "a recording is watched over HTTP: leave --protocol out, or use --protocol flv",
+                "录像只能用 HTTP 观看：请去掉 --protocol，或用 --protocol flv",
+            ));
+        }
+        None if args.json => {
+            let expires_at = replay.signed.then_some(until);
+            say(format_args!(
+                "{:#}",
+                json!({"m3u8": replay.m3u8, "mp4": replay.mp4, "flv": replay.flv, "expires_at": expires_at})
+            ))?;
+        }
+        None => {
+            for (name, address) in [("m3u8", &replay.m3u8), ("mp4 ", &replay.mp4), ("flv ", &replay.flv)] {
+                say(format_args!("{name} {address}"))?;
+            }
+            print_end(replay.signed, until, lang)?;
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::flv::play::{self, Client, Granted, Outcome};
 use crate::hls;
 use crate::metrics::{self, Limit};
-use crate::snapshot;
+use crate::{replay, snapshot};
 
 /// What is to be done about a request.
 pub enum Reply {
@@ -52,6 +52,7 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
             let Client { id, peer, is_tls } = client;
             hls::play::answer(app, head, &named, hls::play::Client { id, peer, is_tls }).await
         }
+        (_, Route::Replay(named)) => replay::answer(app, head, &named, client.peer, client.id).await,
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

@@ -9,8 +9,8 @@ use crate::acme;
 use crate::api;
 use crate::app::App;
 use crate::flv::url::{self, Named};
-use crate::hls;
 use crate::snapshot;
+use crate::{hls, replay};
 
 /// Answers a request that ends at once.
 pub type Answer = fn(&App, &Head, IpAddr) -> Response;
@@ -23,6 +23,8 @@ pub enum Route {
     Snapshot(snapshot::Named),
     /// A stream as HLS.
     Hls(hls::url::Named),
+    /// A recording.
+    Replay(replay::url::Named),
     /// The API, which has a table of its own.
     Api,
     /// The figures.
@@ -35,6 +37,10 @@ pub enum Route {
 pub fn route(path: &str) -> Route {
     if path.starts_with(API) {
         return Route::Api;
+    }
+    // Before streams, whose names could be anything: an id of a recording is of one form only.
+    if let Some(named) = replay::url::parse(path) {
+        return Route::Replay(named);
     }
     if let Some(named) = url::parse(path) {
         return Route::Flv(named);

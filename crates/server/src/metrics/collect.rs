@@ -64,6 +64,8 @@ pub fn text(app: &App) -> String {
         problems.with(&[("code", code.name())], app.health.count(code));
     }
     recordings(app, &mut text);
+    text.family(&f::REPLAY_VIEWS).only(app.replays.figures.views());
+    text.family(&f::REPLAY_SENT).only(app.replays.figures.bytes());
     certificate(app, &mut text);
     process(&mut text);
     text.finish()

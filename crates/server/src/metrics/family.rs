@@ -72,6 +72,8 @@ families! {
     RECORDING_BLOCKED: Gauge "weir_recording_blocked" [] "1 while nothing can be recorded: the disk is full or takes no writes", "无法录制（磁盘已满或不可写）时为 1";
     FREE: Gauge "weir_recordings_free_bytes" [] "Room where recordings are written", "录制目录的可用空间";
     CERTIFICATE: Gauge "weir_certificate_expiry_timestamp_seconds" [] "When the certificate in force ends, in seconds since 1970; absent without one", "当前证书的到期时间，1970 年以来的秒数；没有证书则无此项";
+    REPLAY_VIEWS: Counter "weir_replay_views_total" [] "Times that somebody began to watch a replay", "开始观看回放的次数";
+    REPLAY_SENT: Counter "weir_replay_bytes_total" [] "Bytes of replays that were asked for", "回放应答的字节数";
     ACME: Counter "weir_acme_failures_total" ["reason"] "Orders of a certificate that came to nothing: authority, connection, dns, unauthorized, caa, rate_limited, refused, local", "未成功的证书申请，按原因：authority、connection、dns、unauthorized、caa、rate_limited、refused、local";
     RESIDENT: Gauge "process_resident_memory_bytes" [] "Memory in use", "占用的内存";
     CPU: Counter "process_cpu_seconds_total" [] "Processor time used", "占用的 CPU 时间";

@@ -22,7 +22,7 @@ pub(super) struct Position {
 }
 
 /// What there is in a file, and the file's length.
-pub(super) fn scan(path: &Path, detail: Detail) -> io::Result<(Index, u64)> {
+pub(crate) fn scan(path: &Path, detail: Detail) -> io::Result<(Index, u64)> {
     let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     let mut scanner = Scanner::new(detail);

@@ -25,6 +25,7 @@ mod raw;
 mod record;
 mod relay;
 mod relay_orders;
+mod replay;
 mod show;
 mod slow;
 mod snapshot;

@@ -1,0 +1,307 @@
+//! A viewer's request for a replay.
+
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use control::query::Query;
+use control::request::Action;
+use media::hls::MediaPlaylist;
+
+use super::flv::Flv;
+use super::plain::{NoFile, Wanted};
+use super::span::{BadSpan, Span};
+use super::url::{self, Named, What};
+use super::{Replays, playlist};
+use crate::admission::Asked;
+use crate::app::App;
+use crate::http::body::Body;
+use crate::http::conditional;
+use crate::http::head::{Head, Method};
+use crate::http::response::Response;
+use crate::store::{Format, Index, Part, PartState, Recording};
+
+/// The parameter that holds the token.
+const TOKEN: &str = "s";
+
+/// What will not change any more may be kept for a day; then it is asked for again, as it may have been deleted.
+const KEEP: &str = "public, max-age=86400";
+
+/// The wire's name among the refusals.
+const WIRE: &str = "replay";
+
+/// Answers it; `id` is the number of the client's connection.
+pub async fn answer(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Response {
+    make(app, head, named, peer, id).await.unwrap_or_else(Failure::into_response)
+}
+
+/// Why there is no replay.
+enum Failure {
+    /// The rules refuse it.
+    Refused(Response),
+    /// There is no such recording, or it is not shown.
+    Absent,
+    /// Its files are no longer there.
+    Gone,
+    /// `from` or `to` is no time.
+    BadSpan,
+    /// It cannot be one file.
+    NotOne(&'static str, &'static str, &'static str),
+    /// The index or a file cannot be read.
+    Broken(String),
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Failure {
+        Failure::Broken(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure::Gone,
+            _ => Failure::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<BadSpan> for Failure {
+    fn from(_: BadSpan) -> Failure {
+        Failure::BadSpan
+    }
+}
+
+impl From<NoFile> for Failure {
+    fn from(no_file: NoFile) -> Failure {
+        match no_file {
+            NoFile::PartsDiffer => Failure::NotOne(
+                "parts_differ",
+                "the parts of this recording have different codecs or sizes, so they are no one file: play the .m3u8, or ask for a time range within one part",
+                "这段录像各部分的编码或尺寸不同，无法合成一个文件：请播放 .m3u8，或只取其中一部分的时间范围",
+            ),
+            NoFile::TooLong => Failure::NotOne(
+                "too_long",
+                "the recording is too long for one file: play the .m3u8, or ask for a shorter time range with from and to",
+                "录像太长，无法合成一个文件：请播放 .m3u8，或用 from、to 取较短的一段",
+            ),
+            NoFile::Empty => {
+                Failure::NotOne("empty", "there is nothing in that time range", "这个时间范围里没有内容")
+            }
+            NoFile::Unreadable(error) => error.into(),
+        }
+    }
+}
+
+impl Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Failure::Refused(response) => response,
+            Failure::Absent => Response::error(
+                404,
+                "no_recording",
+                "there is no recording at this address: see `weir recordings list`",
+                "此地址没有录像：见 `weir recordings list`",
+            ),
+            Failure::Gone => Response::error(
+                410,
+                "recording_gone",
+                "the files of this recording are no longer there",
+                "这段录像的文件已不存在",
+            ),
+            Failure::BadSpan => Response::error(
+                400,
+                "bad_time",
+                "from and to are seconds from the beginning, such as 90.5, or times such as 2026-01-31T20:00:00Z, and from comes first",
+                "from、to 是从开头算起的秒数（如 90.5）或时间（如 2026-01-31T20:00:00+08:00），且 from 在前",
+            ),
+            Failure::NotOne(code, message, zh) => Response::error(409, code, message, zh),
+            Failure::Broken(error) => {
+                tracing::error!(error, "a replay cannot be read");
+                Response::error(
+                    500,
+                    "recording_unreadable",
+                    "the recording cannot be read: the server's log says why",
+                    "录像无法读取：原因见服务器日志",
+                )
+            }
+        }
+    }
+}
+
+async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Result<Response, Failure> {
+    let replays = &app.replays;
+    // A query that is none is refused with the reason by admission.
+    let query = Query::parse(&head.query).unwrap_or_default();
+    let now = app.clock.unix_seconds();
+    let held = query.get(TOKEN).filter(|token| replays.tokens.is_good(token, &named.id, now));
+    if held.is_none() {
+        admit(app, head, named, peer, id)?;
+    }
+    let (Ok(store), Ok(root)) = (app.records.store(), app.records.root()) else {
+        return Err(Failure::Absent);
+    };
+    let index = &store.index;
+    let recording =
+        index.find(&named.id).await?.filter(|recording| !recording.hidden).ok_or(Failure::Absent)?;
+    let all = index.parts(&named.id).await?;
+    let parts: Vec<Part> = all.iter().filter(|part| part.format == Format::Fmp4).cloned().collect();
+    let token = || held.map_or_else(|| replays.tokens.issue(&named.id, now), str::to_owned);
+    let response = match named.what {
+        What::Playlist => {
+            let span = Span::of(&query, &parts)?;
+            let uri =
+                |part: &Part, token: &str| format!("{}/{}?{TOKEN}={token}", named.id, url::file(part.number));
+            if recording.state.is_open() && held.is_none() {
+                // It is loaded again and again as it grows: with a token, so that each viewer is counted once.
+                let wanted: String = ["from", "to"]
+                    .iter()
+                    .filter_map(|name| Some(format!("&{name}={}", encoded(query.get(name)?))))
+                    .collect();
+                let again = format!("{}.m3u8?{TOKEN}={}{wanted}", named.id, token());
+                return Ok(whole(playlist::of_one(&recording, again).to_string()));
+            }
+            let list = list(index, &recording, parts, span, |part| uri(part, &token())).await?;
+            whole(list.to_string())
+        }
+        What::Part(number) => {
+            let part = parts.iter().find(|part| part.number == number).ok_or(Failure::Absent)?;
+            file(root, part, "video/mp4").await?
+        }
+        What::Mp4 | What::Flv => {
+            let span = Span::of(&query, &parts)?;
+            let (format, media_type) = match named.what {
+                What::Flv => (Format::Flv, "video/x-flv"),
+                _ => (Format::Mp4, "video/mp4"),
+            };
+            let recorded: Vec<&Part> = all.iter().filter(|part| part.format == format).collect();
+            let response = match (recorded.as_slice(), parts.as_slice()) {
+                // One that was recorded is the whole where there is one part.
+                ([one], [_]) if span == Span::ALL && one.state != PartState::Open => {
+                    file(root, one, media_type).await?
+                }
+                _ if format == Format::Mp4 => plain(replays, root, &recording, parts, span).await?,
+                _ => remuxed(replays, root, &recording, parts, span).await?,
+            };
+            named_file(response, &recording, format)
+        }
+    };
+    let response = conditional::answer(head, response);
+    let is_view = held.is_none() && begins(head, named.what);
+    let bytes = if head.method == Method::Head { 0 } else { response.length() };
+    replays.figures.note(is_view && response.status() < 300, bytes);
+    Ok(response)
+}
+
+/// Asks the rules, as for a live stream.
+fn admit(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Result<(), Failure> {
+    let asked = Asked {
+        action: Action::Play,
+        host: head.host(),
+        app: url::APP,
+        stream: &named.id,
+        path: &head.path,
+        query: &head.query,
+        peer: Some(peer),
+        referrer: head.header("referer").or(head.header("origin")),
+    };
+    app.admission.admit(&asked).map(drop).map_err(|refused| {
+        app.counts.refused(refused.code, WIRE);
+        refused.log(id, WIRE, &asked);
+        let (message, zh) = (&refused.message, &refused.message_zh);
+        Failure::Refused(Response::error(refused.status(), refused.code, message, zh))
+    })
+}
+
+/// Whether a request is the first of a viewer's: of a file, the one that asks for its beginning.
+fn begins(head: &Head, what: What) -> bool {
+    let from_start = head.header("range").is_none_or(|range| range.trim().starts_with("bytes=0-"));
+    head.method == Method::Get && !matches!(what, What::Part(_)) && from_start
+}
+
+fn whole(playlist: String) -> Response {
+    // A token in it is one viewer's.
+    Response::bytes(200, "application/vnd.apple.mpegurl", playlist).with("Cache-Control", "no-store")
+}
+
+async fn list(
+    index: &Index,
+    recording: &Recording,
+    parts: Vec<Part>,
+    span: Span,
+    uri: impl Fn(&Part) -> String,
+) -> Result<MediaPlaylist, Failure> {
+    let mut known = Vec::new();
+    for part in parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part))) {
+        let keys = index.keys(&recording.id, part.number).await?;
+        known.push((part, keys));
+    }
+    Ok(playlist::of(&known, recording.state.is_open(), span, uri))
+}
+
+/// A recorded file, as far as it goes.
+async fn file(root: &Path, part: &Part, media_type: &str) -> Result<Response, Failure> {
+    let path = root.join(&part.path);
+    let opened = tokio::task::spawn_blocking(move || File::open(path));
+    let file = opened.await.map_err(io::Error::other)??;
+    let body = Body::File { file: Arc::new(file), range: 0..part.bytes };
+    let tag = format!("{}-{}-{:x}", part.recording, part.number, part.bytes);
+    let caching = if part.state == PartState::Open { "no-store" } else { KEEP };
+    Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
+}
+
+/// All parts, or what of them is in the span, as one plain MP4.
+async fn plain(
+    replays: &Replays,
+    root: &Path,
+    recording: &Recording,
+    parts: Vec<Part>,
+    span: Span,
+) -> Result<Response, Failure> {
+    let bytes = parts.iter().map(|part| part.bytes).sum();
+    let wanted = Wanted { id: recording.id.clone(), span, bytes };
+    let tag = format!("{}-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
+    let plain = replays.plains.get(wanted, root, parts).await?;
+    let range = 0..plain.len();
+    let caching = if recording.state.is_open() { "no-store" } else { KEEP };
+    let body = Body::File { file: plain, range };
+    Ok(Response::body(200, "video/mp4", body).with_etag(&tag).with("Cache-Control", caching))
+}
+
+/// The same as FLV.
+async fn remuxed(
+    replays: &Replays,
+    root: &Path,
+    recording: &Recording,
+    parts: Vec<Part>,
+    span: Span,
+) -> Result<Response, Failure> {
+    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+    let tag = format!("{}-flv-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
+    let root = root.to_owned();
+    let flv = replays.plains.in_turn(move || Flv::make(&root, &parts, span)).await?;
+    let range = 0..flv.len();
+    let caching = if recording.state.is_open() { "no-store" } else { KEEP };
+    let body = Body::File { file: Arc::new(flv), range };
+    Ok(Response::body(200, "video/x-flv", body).with_etag(&tag).with("Cache-Control", caching))
+}
+
+/// Names the file for whoever saves it. Stream names are letters, digits and a few signs.
+fn named_file(response: Response, recording: &Recording, format: Format) -> Response {
+    let when: String =
+        crate::time::rfc3339(recording.started_ms).chars().filter(|c| !"-:Z".contains(*c)).collect();
+    let extension = if format == Format::Flv { "flv" } else { "mp4" };
+    let name: String =
+        recording.stream.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+    response.with("Content-Disposition", format!("inline; filename=\"{name}-{when}.{extension}\""))
+}
+
+/// A value of a query as it may stand in one.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

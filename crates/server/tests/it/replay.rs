@@ -1,0 +1,357 @@
+//! Recordings as viewers get them: through ffmpeg, by hand, signed and unsigned.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use testkit::http::{self, Answer};
+use weir::operator::keys::{self, Scope};
+use weir::store::{Format, Key, Part, PartState, Recording, State};
+
+use crate::ffmpeg::{self, Packet, Running};
+use crate::harness::{Folder, PATIENCE, Weir};
+
+/// Everything is recorded, and a show ends at once with its stream.
+const RULES: &str = "[[record]]\ngap_seconds = 0\n";
+
+/// The id of a recording that was never made by a recorder.
+const MADE: &str = "0123456789abcdef01234567";
+
+fn get(weir: &Weir, target: &str, headers: &str) -> Answer {
+    http::get(weir.http, target, headers).expect("an answer")
+}
+
+fn url(weir: &Weir, target: &str) -> String {
+    format!("http://{}{target}", weir.http)
+}
+
+/// Pushes some seconds and returns the finished recording.
+fn record(weir: &Weir, stream: &str, seconds: u32) -> Recording {
+    assert_eq!(ffmpeg::push(&weir.rtmp_url(stream), seconds).wait().code, Some(0));
+    finished(weir)
+}
+
+fn the_recording(weir: &Weir) -> Option<Recording> {
+    let store = weir.app().records.store().expect("a data folder");
+    let page = weir::store::Page { before: None, limit: 1 };
+    weir.block_on(store.index.list(&weir::store::Filter::default(), &page)).expect("a list").pop()
+}
+
+fn finished(weir: &Weir) -> Recording {
+    weir.wait_for("a finished recording", || {
+        the_recording(weir).is_some_and(|recording| recording.state == State::Finished)
+    });
+    the_recording(weir).expect("a recording")
+}
+
+/// The packets at an address; ffmpeg must not complain about anything.
+fn packets(input: &[&str]) -> Vec<Packet> {
+    packets_without("warning", input)
+}
+
+/// The same, with complaints from this level on.
+fn packets_without(level: &str, input: &[&str]) -> Vec<Packet> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-hide_banner", "-v", level]).args(input);
+    command.args(["-map", "0", "-c", "copy", "-f", "framemd5", "-"]);
+    let done = Running::new(command).wait();
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{input:?}");
+    ffmpeg::packets(&done.stdout)
+}
+
+/// The hashes of one track's payloads, in order. The framing of AAC and H.264 is the same in every file here.
+fn hashes(packets: &[Packet], track: u32) -> Vec<&str> {
+    packets.iter().filter(|packet| packet.track == track).map(|packet| packet.hash.as_str()).collect()
+}
+
+#[test]
+fn a_show_is_replayed_frame_by_frame_in_every_form() {
+    let data = Folder::new("replay");
+    let weir = Weir::start_file_in(data.path(), RULES, &[]);
+    let recording = record(&weir, "live/room1", 6);
+    let root = weir.app().records.root().expect("a folder").to_owned();
+    let store = weir.app().records.store().expect("a store");
+    let parts = weir.block_on(store.index.parts(&recording.id)).expect("parts");
+    let on_disk = root.join(&parts[0].path);
+    let expected = packets(&["-i", &on_disk.to_string_lossy()]);
+    assert_eq!(hashes(&expected, 0).len(), 150);
+    let id = &recording.id;
+    let list = url(&weir, &format!("/replay/{id}.m3u8"));
+    let plain = url(&weir, &format!("/replay/{id}.mp4"));
+    let flv = url(&weir, &format!("/replay/{id}.flv"));
+    for input in [&list, &plain, &flv] {
+        let found = packets(&["-i", input]);
+        assert_eq!(hashes(&found, 0), hashes(&expected, 0), "{input}");
+        assert_eq!(hashes(&found, 1), hashes(&expected, 1), "{input}");
+    }
+
+    let text = get(&weir, &format!("/replay/{id}.m3u8"), "").text();
+    assert!(text.contains("#EXT-X-ENDLIST") && text.contains("#EXT-X-BYTERANGE"), "{text}");
+    let part = text.lines().find(|line| line.starts_with(id.as_str())).expect("a segment");
+    let file = std::fs::read(&on_disk).expect("the recorded file");
+    let answer = get(&weir, &format!("/replay/{part}"), "Range: bytes=100-199\r\n");
+    assert_eq!((answer.status, &answer.body[..]), (206, &file[100..200]));
+
+    // A download that breaks off goes on.
+    let whole = get(&weir, &format!("/replay/{id}.mp4"), "");
+    let tag = whole.header("etag").expect("a tag").to_owned();
+    assert!(whole.header("content-disposition").is_some_and(|name| name.contains("room1-20")));
+    let at = whole.body.len() / 2;
+    let rest =
+        get(&weir, &format!("/replay/{id}.mp4"), &format!("Range: bytes={at}-\r\nIf-Range: {tag}\r\n"));
+    assert_eq!((rest.status, &rest.body[..]), (206, &whole.body[at..]));
+    let moov = whole.body.windows(4).position(|name| name == b"moov").expect("a head");
+    assert!(moov < whole.body.windows(4).position(|name| name == b"mdat").expect("media"));
+
+    // Key frames are a second apart, segments four. The first picture may come a moment after the first sound.
+    let found = packets(&["-i", &format!("{plain}?from=2.5&to=3.9")]);
+    assert_eq!(hashes(&found, 0), hashes(&expected, 0)[50..100]);
+    let later = get(&weir, &format!("/replay/{id}.m3u8?from=4.5"), "").text();
+    assert!(
+        later.contains("#EXT-X-START:TIME-OFFSET=0.") && later.matches("#EXTINF").count() == 1,
+        "{later}"
+    );
+    for bad in ["from=x", "from=5&to=4"] {
+        assert_eq!(get(&weir, &format!("/replay/{id}.mp4?{bad}"), "").status, 400, "{bad}");
+    }
+    assert_eq!(get(&weir, &format!("/replay/{id}.mp4?from=1000"), "").status, 409);
+    assert!(
+        weir.app().replays.figures.views() >= 4 && weir.app().replays.figures.bytes() > file.len() as u64
+    );
+}
+
+#[test]
+fn a_show_in_several_parts_plays_as_one_also_while_it_goes_on() {
+    let data = Folder::new("replay");
+    let weir =
+        Weir::start_file_in(data.path(), "[[record]]\ngap_seconds = 60\n", &[("hub.grace_seconds", "1")]);
+    assert_eq!(ffmpeg::push(&weir.rtmp_url("live/room1"), 5).wait().code, Some(0));
+    let push = ffmpeg::push(&weir.rtmp_url("live/room1"), 9);
+    weir.wait_for("a second part that is indexed", || {
+        the_recording(&weir)
+            .is_some_and(|recording| recording.state.is_open() && recording.duration_ms > 10_000)
+    });
+    let id = the_recording(&weir).expect("a recording").id;
+    let outer = get(&weir, &format!("/replay/{id}.m3u8"), "").text();
+    let inner = outer.lines().last().expect("an address").to_owned();
+    assert!(outer.contains("#EXT-X-STREAM-INF") && inner.contains("?s="), "{outer}");
+    let list = get(&weir, &format!("/replay/{inner}"), "").text();
+    assert!(list.contains("EVENT") && !list.contains("ENDLIST"), "{list}");
+    assert_eq!(list.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{list}");
+    let before = list.lines().filter(|line| line.starts_with("#EXT-X-BYTERANGE")).count();
+    assert_eq!(push.wait().code, Some(0));
+    weir.wait_for("more of it", || {
+        let later = get(&weir, &format!("/replay/{inner}"), "").text();
+        let common: Vec<(&str, &str)> = list.lines().zip(later.lines()).collect();
+        assert!(
+            common.iter().skip(5).all(|(one, other)| one == other),
+            "what was listed has changed: {list}{later}"
+        );
+        later.lines().filter(|line| line.starts_with("#EXT-X-BYTERANGE")).count() > before
+    });
+    let found = packets(&["-i", &url(&weir, &format!("/replay/{id}.mp4"))]);
+    assert_eq!(hashes(&found, 0).len(), 350);
+    let found = packets(&["-i", &url(&weir, &format!("/replay/{id}.flv"))]);
+    assert_eq!(hashes(&found, 0).len(), 350);
+    weir.app().records.stop(&id).expect("stopped");
+    finished(&weir);
+    // ffmpeg warns of every discontinuity where times go back, as they do from file to file.
+    let found = packets_without("error", &["-i", &url(&weir, &format!("/replay/{id}.m3u8"))]);
+    assert_eq!(hashes(&found, 0).len(), 350);
+}
+
+/// Puts a recording into the index that nobody recorded: a file of `bytes` with nothing in it, and a key frame every two
+/// seconds.
+fn make(weir: &Weir, duration_ms: u64, bytes: u64) -> Recording {
+    let root = weir.app().records.root().expect("a folder").to_owned();
+    let store = weir.app().records.store().expect("a store");
+    let path = "made/1.mp4".to_owned();
+    std::fs::create_dir_all(root.join("made")).expect("a folder");
+    File::create(root.join(&path)).and_then(|file| file.set_len(bytes)).expect("a sparse file");
+    let recording = Recording {
+        id: MADE.into(),
+        app: "live".into(),
+        stream: "room1".into(),
+        folder: "made".into(),
+        started_ms: 1_764_000_000_000,
+        ended_ms: Some(1_764_000_000_000 + duration_ms.cast_signed()),
+        state: State::Finished,
+        reason: "ended".into(),
+        duration_ms,
+        bytes,
+        codecs: "avc1.64001f,mp4a.40.2".into(),
+        gaps: 0,
+        hidden: false,
+        expires_ms: None,
+    };
+    let part = Part {
+        recording: MADE.into(),
+        number: 1,
+        format: Format::Fmp4,
+        path,
+        wall_ms: recording.started_ms,
+        start_ms: 0,
+        duration_ms,
+        bytes,
+        init_bytes: 1_000,
+        codecs: String::new(),
+        state: PartState::Local,
+        object_key: None,
+    };
+    store.writer.put_recording(recording.clone());
+    store.writer.put_part(part);
+    let groups = duration_ms / 2_000;
+    let keys: Vec<Key> = (0..groups)
+        .map(|n| Key { time_ms: n * 2_000, offset: 1_000 + (bytes - 1_000) / groups * n })
+        .collect();
+    for (run, keys) in (0..).zip(keys.chunks(weir::store::RUN)) {
+        store.writer.put_keys(MADE, 1, run, keys);
+    }
+    weir.block_on(store.writer.flush());
+    recording
+}
+
+#[test]
+fn six_hours_begin_as_fast_as_a_minute_and_take_no_more_memory() {
+    let data = Folder::new("replay");
+    let weir = Weir::start_in(data.path(), &[]);
+    make(&weir, 6 * 3_600_000, 6 << 30);
+    let timed = || {
+        let began = Instant::now();
+        let list = get(&weir, &format!("/replay/{MADE}.m3u8"), "").text();
+        let segment = list.lines().find(|line| line.starts_with(MADE)).expect("a segment");
+        let range = list.lines().find_map(|line| line.strip_prefix("#EXT-X-BYTERANGE:")).expect("a range");
+        let (length, offset) = range.split_once('@').expect("both");
+        let (length, offset): (u64, u64) = (length.parse().unwrap(), offset.parse().unwrap());
+        let range = format!("Range: bytes={offset}-{}\r\n", offset + length - 1);
+        let first = get(&weir, &format!("/replay/{segment}"), &range);
+        assert_eq!((first.status, first.body.len() as u64), (206, length));
+        (began.elapsed(), list)
+    };
+    let (_, list) = timed();
+    assert_eq!(list.matches("#EXTINF:4.000,").count(), 5_400);
+    assert!(list.len() < 1 << 20, "{} bytes", list.len());
+    // The machine may be busy with other tests; the server is as fast as its fastest answer.
+    let fastest = (0..10).map(|_| timed().0).min().expect("ten");
+    eprintln!("playlist and first segment of six hours: {fastest:?}");
+    assert!(fastest < Duration::from_millis(50), "{fastest:?}");
+    // A reader who stops in the middle of six gigabytes holds a block of them.
+    let before = resident();
+    let readers: Vec<TcpStream> = (0..10)
+        .map(|_| {
+            let mut socket = TcpStream::connect(weir.http).expect("a connection");
+            socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+            let segment = list.lines().find(|line| line.starts_with(MADE)).expect("a segment");
+            write!(socket, "GET /replay/{segment} HTTP/1.1\r\nHost: h\r\n\r\n").expect("sent");
+            socket.read_exact(&mut vec![0; 4 << 20]).expect("the beginning");
+            socket
+        })
+        .collect();
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 24 << 20, "ten readers hold {grown} bytes");
+    drop(readers);
+}
+
+/// Memory of this process, in bytes.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("proc");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+    line.trim().split(' ').next().and_then(|kb| kb.parse::<u64>().ok()).expect("a number") * 1_024
+}
+
+#[test]
+fn replays_are_signed_as_streams_are_and_their_files_by_token() {
+    let data = Folder::new("replay");
+    let keys = [("play.scheme", "tencent"), ("play.key", "playkey9c1e77aa")];
+    let weir = Weir::start_in(data.path(), &keys);
+    weir.clock.set_unix_ms(1_893_456_000_000);
+    make(&weir, 60_000, 1 << 20);
+    let code = |answer: &Answer| {
+        let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        (answer.status, error["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let file = format!("/replay/{MADE}/1.mp4");
+    for target in [format!("/replay/{MADE}.m3u8"), format!("/replay/{MADE}.mp4"), file.clone()] {
+        let refused = get(&weir, &target, "");
+        assert_eq!(refused.status, 403, "{target}: {}", refused.text());
+    }
+    let signed = signature(&weir);
+    let list = get(&weir, &format!("/replay/{MADE}.m3u8?{signed}"), "");
+    assert_eq!((list.status, list.header("cache-control")), (200, Some("no-store")), "{}", list.text());
+    let list = list.text();
+    let part = list.lines().find(|line| line.starts_with(MADE)).expect("a segment");
+    let (_, token) = part.split_once("?s=").expect("a token");
+    assert_eq!(get(&weir, &format!("/replay/{part}"), "Range: bytes=0-9\r\n").status, 206);
+    let wrong: String = token.chars().rev().collect();
+    assert_eq!(get(&weir, &format!("{file}?s={wrong}"), "").status, 403);
+    // A day later it is over, as is the signature.
+    weir.clock.set_unix_ms(1_893_456_000_000 + 86_401_000);
+    assert_eq!(get(&weir, &format!("/replay/{part}"), "").status, 403);
+    weir.clock.set_unix_ms(1_893_456_000_000);
+
+    let store = weir.app().records.store().expect("a store");
+    assert!(weir.block_on(store.index.set_hidden(MADE, true)).expect("hidden"));
+    assert_eq!(code(&get(&weir, &format!("/replay/{part}"), "")), (404, "no_recording".into()));
+    assert!(weir.block_on(store.index.set_hidden(MADE, false)).expect("shown"));
+    let root = weir.app().records.root().expect("a folder").to_owned();
+    std::fs::remove_dir_all(Path::new(&root).join("made")).expect("deleted");
+    assert_eq!(code(&get(&weir, &format!("/replay/{part}"), "")), (410, "recording_gone".into()));
+    assert!(weir.block_on(store.index.delete(MADE)).expect("deleted"));
+    assert_eq!(code(&get(&weir, &format!("/replay/{part}"), "")), (404, "no_recording".into()));
+}
+
+/// A query that is good for the recording.
+fn signature(weir: &Weir) -> String {
+    use control::sign::SignTarget;
+    let path = format!("/replay/{MADE}.m3u8");
+    let target = SignTarget { app: "replay", stream: MADE, path: &path };
+    weir.app().admission.look(|authority| {
+        let domain = authority.domain(control::Role::Play, "127.0.0.1").expect("a domain");
+        domain.sign(&target, 1_893_456_000 + 3_600, "nonce").expect("a signature")
+    })
+}
+
+#[test]
+fn the_api_and_the_command_line_make_addresses_that_are_good() {
+    let data = Folder::new("replay");
+    let key = keys::create(data.path(), "w", Scope::Write, String::new()).expect("a key");
+    // A signature of this scheme is good for one path only.
+    let weir = Weir::start_in(data.path(), &[("play.scheme", "aliyun")]);
+    make(&weir, 60_000, 1 << 20);
+    let post = |id: &str| {
+        let request = format!(
+            "POST /api/v1/recordings/{id}/addresses HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
+            key.expose()
+        );
+        http::exchange(weir.http, request.as_bytes()).expect("an answer")
+    };
+    let made = post(MADE);
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(post("ffffffffffffffffffffffff").status, 404);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(["url", "replay", MADE, "--json", "--data"]).arg(data.path());
+    command.env("WEIR__PLAY__SCHEME", "aliyun").env("WEIR__HTTP__LISTEN", weir.http.to_string());
+    let printed = Running::new(command).wait();
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    for text in [made.text(), printed.stdout] {
+        let addresses: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert!(addresses["expires_at"].is_string(), "{text}");
+        // There is a file with nothing in it behind them, but nobody is turned away.
+        for (kind, status) in [("m3u8", 200), ("mp4", 409), ("flv", 409)] {
+            let address = addresses[kind].as_str().expect(kind);
+            let target = address.strip_prefix(&url(&weir, "")).expect("this server's");
+            assert_eq!(get(&weir, target, "").status, status, "{target}");
+        }
+    }
+}
+
+#[test]
+fn without_recordings_there_are_no_replays_and_the_app_may_be_called_so() {
+    let weir = Weir::with(&[]);
+    assert_eq!(get(&weir, &format!("/replay/{MADE}.m3u8"), "").status, 404);
+    let _publisher = crate::show::on_air(&weir, "replay/room1");
+    assert!(testkit::viewer::Viewer::open(&weir.flv_url("replay/room1")).is_ok());
+}
