@@ -221,9 +221,8 @@ async fn look_at_disk(app: &Arc<App>) {
 
 async fn recover_and_tell(app: Arc<App>) {
     let (Ok(root), Ok(store)) = (app.records.root(), app.records.store()) else { return };
-    let records = app.clone();
-    let is_open = move |id: &str| records.records.is_open(id);
-    match recover::recover(root, store, is_open).await {
+    let is_open = |id: &str| app.records.is_open(id);
+    match recover::recover(root, store, &is_open).await {
         Ok(recover::Outcome { recordings: 0, .. }) => {}
         Ok(outcome) => {
             info!(

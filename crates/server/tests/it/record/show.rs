@@ -104,7 +104,7 @@ fn the_nearest_rule_says_how_a_stream_is_recorded_and_none_records_the_rest() {
         let id = id(&recording);
         super::order(&api, &id, "stop");
         let counts = (files(&api, &id, "fmp4").len(), files(&api, &id, "flv").len());
-        let expected = if recording["stream"] == "parts" { (3, 0) } else { (1, 1) };
+        let expected = if recording["stream"] == "parts" { (4, 0) } else { (1, 1) };
         assert_eq!(counts, expected, "{}", json!(one(&api, &id)));
     }
 }
