@@ -101,7 +101,7 @@ fn decode(path: &Path, quiet: bool) -> u64 {
         &path,
         "-map",
         "0:v",
-        "-vsync",
+        "-fps_mode",
         "passthrough",
         "-f",
         "framemd5",

@@ -88,6 +88,7 @@ fn a_full_disk_ends_the_recording_and_not_the_show() {
         over.store(true, Ordering::Relaxed);
     });
     assert!(!follower.is_over());
+    publisher.finish().expect("a goodbye");
     let followed = follower.finish().expect("served");
     assert_eq!(followed.watch.faults, [""; 0]);
 }
