@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::publisher::Publisher;
 use crate::stream::{End, Phase, Stream, Taken};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
@@ -73,12 +75,20 @@ pub struct Hub {
     /// Of the streams that have left the registry; taken only with the registry's lock held.
     past: Mutex<Totals>,
     refused_full: AtomicU64,
+    /// How often a push has begun.
+    pushes: watch::Sender<u64>,
 }
 
 impl Hub {
     /// A hub without streams.
     pub fn new(options: Options) -> Hub {
-        Hub { options, streams: Mutex::default(), past: Mutex::default(), refused_full: AtomicU64::new(0) }
+        Hub {
+            options,
+            streams: Mutex::default(),
+            past: Mutex::default(),
+            refused_full: AtomicU64::new(0),
+            pushes: watch::Sender::new(0),
+        }
     }
 
     /// Takes the stream `name` for `identity`. The same identity replaces its own older push at once and keeps
@@ -87,12 +97,20 @@ impl Hub {
         loop {
             let stream = self.entry(name)?;
             match stream.take(identity.clone(), now_ms) {
-                Taken::Yours { id, revoked } => return Ok(Publisher::new(stream, id, revoked)),
+                Taken::Yours { id, revoked } => {
+                    self.pushes.send_modify(|pushes| *pushes += 1);
+                    return Ok(Publisher::new(stream, id, revoked));
+                }
                 Taken::Other => return Err(Occupied::Other),
                 // It left the registry together with its end, so the next look finds or makes another.
                 Taken::Over => {}
             }
         }
+    }
+
+    /// A receiver that is told whenever a push begins, for whoever wants its first frame.
+    pub fn watch_pushes(&self) -> watch::Receiver<u64> {
+        self.pushes.subscribe()
     }
 
     /// The stream `name` for a reader, on air or still waited for.

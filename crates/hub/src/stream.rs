@@ -229,6 +229,11 @@ impl Stream {
         self.viewers.load(Ordering::Relaxed)
     }
 
+    /// Feeds at this moment.
+    pub fn readers(&self) -> usize {
+        self.lock().taps.len()
+    }
+
     /// One viewer came.
     pub fn viewer_joined(&self) {
         self.viewers.fetch_add(1, Ordering::Relaxed);

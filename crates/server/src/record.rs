@@ -63,6 +63,7 @@ use crate::config::Config;
 use crate::store::Store;
 use disk::Lock;
 use entry::{Control, Entry};
+use queue::Job;
 
 /// Where recordings are in a data folder, unless the configuration says otherwise.
 const FOLDER: &str = "recordings";
@@ -289,8 +290,11 @@ impl Records {
         let disk = self.disk.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         let Some(recording) = disk.store.index.find(id).await? else { return Ok(false) };
         let found = disk.store.index.set_hidden(id, hidden).await?;
-        if !self.is_open(id) {
-            // So that it is known when the index is made again. One in progress writes it at its next part.
+        // Beside the files too, so that it is known when the index is made again.
+        if let Some(queue) = self.entry(id).and_then(|entry| entry.queue.get().cloned()) {
+            // It has no weight, so there is room.
+            let _ = queue.push(Job::Hidden(hidden));
+        } else {
             let folder = disk.root.join(&recording.folder);
             tokio::task::spawn_blocking(move || sidecar::set_hidden(&folder, hidden)).await??;
         }

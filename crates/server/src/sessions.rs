@@ -36,7 +36,7 @@ pub struct About {
     pub peer: IpAddr,
     /// What it calls itself; cut to a bound.
     pub agent: String,
-    /// The domain that let it in, as it is configured; empty where that is not known.
+    /// The domain that let a publisher in, as it is configured; not always known of a viewer.
     pub domain: String,
 }
 

@@ -103,7 +103,6 @@ impl Audience {
             stream: stream.name().clone(),
             peer: origin.peer,
             agent: origin.agent.to_owned(),
-            // A token says which stream, and no longer who let the viewer in.
             domain: String::new(),
         };
         let seat = sessions.open(about, now_ms);

@@ -260,10 +260,13 @@ impl Cutter {
     }
 
     fn is_long_enough(&self, time: i64) -> bool {
-        let Some(part) = &self.part else { return false };
-        let age = time.saturating_sub(part.base);
+        let part = self.part.as_ref();
+        let held = || self.held.iter().map(|held| held.frame.time).min();
+        let Some(base) = part.map(|part| part.base).or_else(held) else { return false };
+        let age = time.saturating_sub(base);
+        let bytes = part.map_or(0, |part| part.bytes) + self.held_bytes as u64;
         self.split.interval_ms.is_some_and(|interval| age >= interval)
-            || self.split.max_bytes.is_some_and(|max| part.bytes + self.held_bytes as u64 >= max)
+            || self.split.max_bytes.is_some_and(|max| bytes >= max)
     }
 
     fn close(&mut self, steps: &mut Vec<Step>) {
@@ -438,13 +441,13 @@ mod tests {
     #[test]
     fn fragments_are_a_second_at_most_and_end_at_key_frames() {
         let mut show = Show::new(Split::default());
-        show.play(500, 3_500);
+        show.play(520, 3_520);
         show.end();
         let times: Vec<_> = show.batches().iter().map(|b| (b.time_ms, b.end_ms, b.key)).collect();
         // Pictures before the first key frame are left out; sound is not.
-        assert_eq!(times[0].0, 0);
+        assert_eq!(times[0].0, 480);
         assert!(times.iter().all(|(start, end, _)| end - start <= 1_040), "{times:?}");
-        assert_eq!(show.parts(), [(1, 0, 1_000_500)]);
+        assert_eq!(show.parts(), [(1, 0, 1_000_520)]);
         assert!(matches!(show.steps.last(), Some(Step::Close)));
         let keys = times.iter().filter(|(.., key)| *key).count();
         assert_eq!(keys, 3, "{times:?}");
@@ -464,7 +467,7 @@ mod tests {
 
     #[test]
     fn a_part_ends_when_it_is_large_enough() {
-        let mut show = Show::new(Split { interval_ms: None, max_bytes: Some(3_000) });
+        let mut show = Show::new(Split { interval_ms: None, max_bytes: Some(1_500) });
         show.play(0, 9_000);
         show.end();
         assert!(show.parts().len() > 2, "{:?}", show.parts());

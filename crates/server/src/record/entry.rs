@@ -1,11 +1,13 @@
 //! One recording in progress, as others see it: its orders, and how far they are carried out.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hub::Name;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::queue::Queue;
 use super::rules::Options;
 use crate::store::State;
 
@@ -18,6 +20,8 @@ pub(super) struct Entry {
     pub(super) id: String,
     pub(super) name: Name,
     pub(super) options: Options,
+    /// Where its jobs go, as soon as there is a folder for it.
+    pub(super) queue: OnceLock<Arc<Queue>>,
     control: watch::Sender<Control>,
     done: watch::Sender<Done>,
 }
@@ -61,7 +65,7 @@ impl Control {
 impl Entry {
     pub(super) fn new(id: String, name: Name, options: Options) -> Entry {
         let (control, done) = (watch::Sender::new(Control::Run), watch::Sender::new(Done::default()));
-        Entry { id, name, options, control, done }
+        Entry { id, name, options, queue: OnceLock::new(), control, done }
     }
 
     /// Tells it something. An end cannot be taken back.

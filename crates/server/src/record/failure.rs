@@ -15,6 +15,9 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All words for programs.
+    pub(super) const CODES: [&str; 3] = ["disk_full", "read_only", "io_error"];
+
     /// Its word for programs.
     pub fn code(&self) -> &'static str {
         match self {

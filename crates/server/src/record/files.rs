@@ -117,6 +117,12 @@ impl Files {
         self.index.put_recording(self.recording.clone());
     }
 
+    /// Notes whether viewers are shown it.
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
+        self.recording.hidden = hidden;
+        self.note();
+    }
+
     /// Notes that it is paused, or goes on.
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.recording.state = if paused { State::Paused } else { State::Recording };
@@ -218,10 +224,13 @@ impl Files {
 
     fn write(&mut self, batch: Batch) -> Result<(), Failure> {
         let Some(open) = &mut self.open else { return Ok(()) };
-        let before = open.bytes();
+        let (before, all_before) = (open.main_bytes(), open.bytes());
         let done = open.write(&batch, self.fsync);
-        self.figures.bytes.fetch_add(open.bytes() - before, Ordering::Relaxed);
-        done?;
+        self.figures.bytes.fetch_add(open.bytes() - all_before, Ordering::Relaxed);
+        // The main file is written first, and may have taken what another did not.
+        if open.main_bytes() == before && done.is_err() {
+            return done;
+        }
         if let Some(fragment) = batch.fragment.as_ref().filter(|_| batch.key) {
             open.note_key(&self.index, batch.time_ms, fragment.byte_len());
         }
@@ -229,7 +238,7 @@ impl Files {
         self.last_ms = Some(batch.wall_ms);
         self.recording.duration_ms = self.closed_ms + batch.end_ms;
         self.tell();
-        Ok(())
+        done
     }
 
     fn close(&mut self) -> Result<(), Failure> {
@@ -378,6 +387,10 @@ impl Open {
         let newest = self.keys.get(run * RUN..).unwrap_or_default();
         let number = u32::try_from(run).unwrap_or(u32::MAX);
         index.put_keys(&self.about.recording, self.about.number, number, newest);
+    }
+
+    fn main_bytes(&self) -> u64 {
+        self.fmp4.as_ref().map_or(0, Growing::len)
     }
 
     fn bytes(&self) -> u64 {

@@ -20,6 +20,8 @@ pub(super) enum Job {
     Gap,
     /// It is paused, or goes on.
     Paused(bool),
+    /// Viewers are not shown it, or are.
+    Hidden(bool),
     /// It ends.
     End { state: State, reason: &'static str, now_ms: i64, later: bool },
 }
@@ -103,6 +105,10 @@ impl Queue {
                 }
                 Job::Paused(paused) => {
                     files.set_paused(paused);
+                    Ok(())
+                }
+                Job::Hidden(hidden) => {
+                    files.set_hidden(hidden);
                     Ok(())
                 }
                 Job::End { state, reason, now_ms, later } => {

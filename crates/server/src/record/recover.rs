@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use media::mp4::Detail;
 
+use super::failure::Failure;
 use super::files::write_playlist;
 use super::sidecar::{self, Sidecar};
 use super::walk::{self, Good};
@@ -45,22 +46,25 @@ struct Found {
 pub(super) async fn recover(
     root: &Path,
     store: &Store,
-    is_open: impl Fn(&str) -> bool + Send + 'static,
+    is_open: &(dyn Fn(&str) -> bool + Sync),
 ) -> anyhow::Result<Outcome> {
     let (filter, page) = (Filter { hidden: true, ..Filter::default() }, Page { before: None, limit: 1 });
     let all = store.index.list(&filter, &page).await?.is_empty();
-    let (root, to) = (root.to_owned(), store.clone());
-    let done = tokio::task::spawn_blocking(move || {
-        let mut outcome = Outcome::default();
-        for (folder, sidecar) in sidecars(&root) {
-            let Some(sidecar) = sidecar else { continue };
-            if (all || sidecar.state().is_open()) && !is_open(&sidecar.id) {
-                put(&root, &folder, sidecar, &to, &mut outcome);
-            }
+    let place = root.to_owned();
+    let found = tokio::task::spawn_blocking(move || sidecars(&place)).await?;
+    let mut outcome = Outcome::default();
+    for (folder, sidecar) in found {
+        let Some(mut sidecar) = sidecar else { continue };
+        if !(all || sidecar.state().is_open()) || is_open(&sidecar.id) {
+            continue;
         }
-        outcome
-    });
-    let outcome = done.await?;
+        // Where the disk was full, the end stands in the index alone.
+        let known = store.index.find(&sidecar.id).await?.filter(|known| !known.state.is_open());
+        if let Some(known) = known {
+            (sidecar.reason, sidecar.ended_ms) = (known.reason, known.ended_ms);
+        }
+        outcome.add(put(root, &folder, sidecar, store).await?);
+    }
     store.writer.flush().await;
     Ok(outcome)
 }
@@ -78,16 +82,7 @@ pub async fn reindex(
     for (number, (folder, sidecar)) in all.into_iter().enumerate() {
         match sidecar {
             Some(sidecar) if seen.insert(sidecar.id.clone()) && !is_open(&sidecar.id) => {
-                let (root, to) = (root.to_owned(), store.clone());
-                let one = tokio::task::spawn_blocking(move || {
-                    let mut outcome = Outcome::default();
-                    put(&root, &folder, sidecar, &to, &mut outcome);
-                    outcome
-                });
-                let one = one.await?;
-                outcome.recordings += one.recordings;
-                outcome.unreadable += one.unreadable;
-                outcome.cut_bytes += one.cut_bytes;
+                outcome.add(put(root, &folder, sidecar, store).await?);
             }
             Some(_) => {}
             None => outcome.unreadable += 1,
@@ -123,18 +118,25 @@ async fn forget_missing(
     }
 }
 
-fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store, outcome: &mut Outcome) {
+impl Outcome {
+    fn add(&mut self, other: Outcome) {
+        self.recordings += other.recordings;
+        self.unreadable += other.unreadable;
+        self.cut_bytes += other.cut_bytes;
+    }
+}
+
+/// Puts one recording into the index.
+async fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store) -> anyhow::Result<Outcome> {
     let id = sidecar.id.clone();
-    let found = match read(root, folder, sidecar) {
+    let (root, place) = (root.to_owned(), folder.to_owned());
+    let found = match tokio::task::spawn_blocking(move || read(&root, &place, sidecar)).await? {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!(recording = id, folder, %error, "a recording cannot be read");
-            outcome.unreadable += 1;
-            return;
+            return Ok(Outcome { unreadable: 1, ..Outcome::default() });
         }
     };
-    outcome.recordings += 1;
-    outcome.cut_bytes += found.cut_bytes;
     store.writer.put_recording(found.recording);
     for (part, keys) in found.parts {
         for (run, positions) in (0..).zip(keys.chunks(RUN)) {
@@ -142,6 +144,7 @@ fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store, outcome: &mut
         }
         store.writer.put_part(part);
     }
+    Ok(Outcome { recordings: 1, cut_bytes: found.cut_bytes, ..Outcome::default() })
 }
 
 /// All folders of recordings, below that of all, with what lies in them.
@@ -300,7 +303,8 @@ fn finish(found: &mut Found, sidecar: &Sidecar, left_open: bool) {
     if !left_open {
         return;
     }
-    recording.state = State::Finished;
+    let failed = Failure::CODES.contains(&recording.reason.as_str());
+    recording.state = if failed { State::Failed } else { State::Finished };
     if recording.reason.is_empty() {
         "crash".clone_into(&mut recording.reason);
     }

@@ -17,8 +17,8 @@ use crate::app::App;
 use crate::sessions::Role;
 use crate::store::State;
 
-/// Between two looks at which streams are on air. A recording begins with the frames that are still stored then, which are
-/// all since the first key frame, if the second has not come.
+/// Between two looks at which streams are on air, when no push begins: for rules that have changed, and for recordings that
+/// are to begin again.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Between two looks at the disk.
@@ -43,16 +43,18 @@ pub async fn run(app: Arc<App>) {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let mut running = HashSet::new();
+    let mut pushes = app.hub.watch_pushes();
     loop {
-        tokio::select! {
-            _ = look.tick() => {
-                app.records.begin_what_is_wanted(&app);
-                for entry in app.records.entries() {
-                    if running.insert(entry.id.clone()) {
-                        tasks.spawn(serve(app.clone(), entry));
-                    }
-                }
+        // At once when a push begins, so that its first frames are still there.
+        app.records.begin_what_is_wanted(&app);
+        for entry in app.records.entries() {
+            if running.insert(entry.id.clone()) {
+                tasks.spawn(serve(app.clone(), entry));
             }
+        }
+        tokio::select! {
+            _ = look.tick() => {}
+            Ok(()) = pushes.changed() => {}
             _ = disk_look.tick() => look_at_disk(&app).await,
             _ = prune.tick() => {
                 let now_ms = app.clock.unix_ms();
@@ -221,9 +223,8 @@ async fn look_at_disk(app: &Arc<App>) {
 
 async fn recover_and_tell(app: Arc<App>) {
     let (Ok(root), Ok(store)) = (app.records.root(), app.records.store()) else { return };
-    let records = app.clone();
-    let is_open = move |id: &str| records.records.is_open(id);
-    match recover::recover(root, store, is_open).await {
+    let is_open = |id: &str| app.records.is_open(id);
+    match recover::recover(root, store, &is_open).await {
         Ok(recover::Outcome { recordings: 0, .. }) => {}
         Ok(outcome) => {
             info!(

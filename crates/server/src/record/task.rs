@@ -59,8 +59,7 @@ enum Left {
 pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), Failure> {
     let Some(stream) = app.hub.find(&entry.name) else { return Ok(()) };
     // Before anything takes time, so that the stream keeps what comes meanwhile.
-    let bell = Arc::new(Bell::default());
-    let feed = Feed::new(stream.clone(), bell.clone());
+    let first = open(stream);
     let (app_name, stream_name) = split(&entry.name);
     let recording = Recording {
         id: entry.id.clone(),
@@ -82,8 +81,10 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
     let created = tokio::task::spawn_blocking(move || Files::create(manner, recording)).await;
     let files = created.map_err(|error| Failure::Io(error.to_string()))??;
     info!(recording = entry.id, stream = %entry.name, "recording");
-    entry.carried_out(Control::Run);
     let queue = Queue::new(files, queue_bytes);
+    // There is one task for each entry, so this is the first.
+    let _ = entry.queue.set(queue.clone());
+    entry.carried_out(Control::Run);
     let mut recorder = Recorder {
         app,
         entry,
@@ -93,8 +94,9 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
         queue,
         dropping: false,
         last_frame: Instant::now(),
+        ready: None,
     };
-    let mut source = Some((stream, bell, feed));
+    let mut source = Some(first);
     let mut from = From::Group;
     let end = loop {
         let left = match source.take() {
@@ -125,13 +127,19 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
             }
         }
         // The same stream after a pause, or another one of its name.
-        source = app.hub.find(&entry.name).filter(|stream| stream.phase() != Phase::Ended).map(|stream| {
-            let bell = Arc::new(Bell::default());
-            let feed = Feed::new(stream.clone(), bell.clone());
-            (stream, bell, feed)
-        });
+        let found = || app.hub.find(&entry.name).filter(|stream| stream.phase() != Phase::Ended);
+        source = recorder.ready.take().or_else(|| found().map(open));
     };
     recorder.end(end).await
+}
+
+/// A stream that is read.
+type Source = (Arc<Stream>, Arc<Bell>, Feed);
+
+fn open(stream: Arc<Stream>) -> Source {
+    let bell = Arc::new(Bell::default());
+    let feed = Feed::new(stream.clone(), bell.clone());
+    (stream, bell, feed)
 }
 
 struct Recorder<'a> {
@@ -144,6 +152,8 @@ struct Recorder<'a> {
     /// The disk could not keep up: everything is left out up to a key frame for which there is room.
     dropping: bool,
     last_frame: Instant,
+    /// What goes on after a pause, from the moment on at which it was told so.
+    ready: Option<Source>,
 }
 
 impl Recorder<'_> {
@@ -253,13 +263,16 @@ impl Recorder<'_> {
     }
 
     /// Waits until it is told to go on, or the stream ends.
-    async fn pause(&mut self, stream: &Stream) -> Left {
+    async fn pause(&mut self, stream: &Arc<Stream>) -> Left {
         let _ = self.queue.push(Job::Paused(true));
         self.idle().await;
         self.entry.carried_out(Control::Pause);
         let mut phase = stream.watch_phase();
         let left = loop {
             let order = *self.orders.borrow_and_update();
+            if order == Control::Run {
+                self.ready = Some(open(stream.clone()));
+            }
             if order != Control::Pause {
                 break Left::Told(order);
             }

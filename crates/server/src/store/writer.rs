@@ -13,7 +13,7 @@ use super::keys::{self, Key};
 use super::recording::{Format, Part, Recording};
 
 /// Between two commits. News of all recordings share one.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(200);
 
 /// The first pause after a commit that failed; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -87,6 +87,15 @@ fn publisher_at(url: &str) -> Publisher {
     publisher
 }
 
+/// Sends the first second, and waits until the stream is being recorded.
+fn begin(api: &Api, publisher: &mut Publisher, stream: &str) {
+    send(publisher, 0, 1);
+    let name = stream.rsplit('/').next();
+    api.weir.wait_for("the beginning of a recording", || {
+        list(api).iter().any(|found| found["stream"].as_str() == name && found["state"] == "recording")
+    });
+}
+
 /// Sends so many seconds of a clip from a second on.
 fn send(publisher: &mut Publisher, from: u32, to: u32) {
     publisher.send_all(&Clip::default().shots(from * 1_000, to * 1_000)).expect("sent");

@@ -101,7 +101,7 @@ fn decode(path: &Path, quiet: bool) -> u64 {
         &path,
         "-map",
         "0:v",
-        "-vsync",
+        "-fps_mode",
         "passthrough",
         "-f",
         "framemd5",
@@ -111,9 +111,11 @@ fn decode(path: &Path, quiet: bool) -> u64 {
     if !quiet {
         assert_eq!(done.stderr, "", "{path}");
     }
-    let last = ffmpeg::packets(&done.stdout).into_iter().map(|packet| packet.dts).max();
-    // Frames are counted at 25 a second.
-    u64::try_from(last.expect("decoded pictures")).expect("a time") * 40
+    let last = ffmpeg::packets(&done.stdout).into_iter().map(|packet| packet.dts).max().expect("pictures");
+    let base = done.stdout.lines().find_map(|line| line.strip_prefix("#tb 0: ")).expect("a time base");
+    let (one, many) = base.split_once('/').expect("a fraction");
+    let number = |text: &str| text.trim().parse::<u64>().expect("a number");
+    u64::try_from(last).expect("a time") * 1_000 * number(one) / number(many)
 }
 
 /// The recordings of a server with this data folder, oldest first.

@@ -10,6 +10,9 @@ use crate::harness::Folder;
 const VIDEO: &str = "testsrc2=size=320x180:rate=25:duration=4";
 const AUDIO: &str = "sine=frequency=440:sample_rate=48000:duration=4";
 
+/// The hash of nothing.
+const EMPTY: &str = "d41d8cd98f00b204e9800998ecf8427e";
+
 /// Publishes what ffmpeg makes with these arguments, and compares.
 fn check(version: Version, encode: &[&str], formats: &[&str]) {
     let folder = Folder::new("record");
@@ -44,8 +47,16 @@ fn check(version: Version, encode: &[&str], formats: &[&str]) {
 fn hashes(version: Version, file: &Path, folder: &Folder) -> Vec<Packet> {
     let out = folder.file("file.md5").to_string_lossy().into_owned();
     let input = file.to_string_lossy().into_owned();
-    ffmpeg::run(version, &["-i", &input, "-map", "0", "-c", "copy", "-f", "framemd5", &out]);
-    packets(&std::fs::read_to_string(&out).expect("what ffmpeg wrote"))
+    let mut args = vec!["-i", &input, "-map", "0", "-c", "copy"];
+    if input.ends_with(".aac") {
+        // The headers that this format puts before each frame are no part of it.
+        args.extend(["-bsf:a", "aac_adtstoasc"]);
+    }
+    ffmpeg::run(version, &[&args[..], &["-f", "framemd5", &out]].concat());
+    let mut packets = packets(&std::fs::read_to_string(&out).expect("what ffmpeg wrote"));
+    // What carries nothing, as ffmpeg gives it for a header of AV1, is no frame.
+    packets.retain(|packet| packet.hash != EMPTY);
+    packets
 }
 
 fn compare(expected: &[Packet], seen: &[Packet], tracks: &[u32], times: bool, what: &str) {

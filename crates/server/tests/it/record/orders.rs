@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use weir::store;
 
 use super::{
-    EVERYTHING, api, files, id, index, list, one, order, pictures, publisher, send, wait_over, wait_recorded,
-    wish,
+    EVERYTHING, api, begin, files, id, index, list, one, order, pictures, publisher, send, wait_over,
+    wait_recorded, wish,
 };
 use crate::api::{Api, assert_error, json};
 use crate::harness::Weir;
@@ -42,7 +42,8 @@ fn a_stream_is_recorded_when_somebody_asks_and_until_somebody_stops_it() {
 fn a_pause_leaves_out_what_comes_meanwhile_and_begins_again_at_a_key_frame() {
     let api = api(EVERYTHING, &[]);
     let mut publisher = publisher(&api.weir, "live/show");
-    send(&mut publisher, 0, 2);
+    begin(&api, &mut publisher, "live/show");
+    send(&mut publisher, 1, 2);
     let id = wait_recorded(&api, 1_000);
     assert_eq!(order(&api, &id, "pause")["state"], "paused");
     send(&mut publisher, 2, 5);
@@ -64,7 +65,8 @@ fn recordings_over_their_time_are_deleted_and_no_others() {
     let api = api("[[record]]\nstream = \"short\"\nretention_days = 2\n[[record]]\nstream = \"long\"\n", &[]);
     for stream in ["live/short", "live/long"] {
         let mut publisher = publisher(&api.weir, stream);
-        send(&mut publisher, 0, 2);
+        begin(&api, &mut publisher, stream);
+        send(&mut publisher, 1, 2);
         order(&api, &wait_recorded(&api, 1_000), "stop");
     }
     let prune = || json(&api.write("POST", "recordings/prune", Value::Null))["deleted"].clone();
@@ -96,7 +98,8 @@ fn the_index_that_is_made_again_from_the_files_is_the_same() {
     let mut api = api(file, &[]);
     for stream in ["live/one", "a/b/two"] {
         let mut publisher = publisher(&api.weir, stream);
-        send(&mut publisher, 0, 3);
+        begin(&api, &mut publisher, stream);
+        send(&mut publisher, 1, 3);
         let id = wait_recorded(&api, 2_000);
         order(&api, &id, "pause");
         order(&api, &id, "resume");
@@ -140,7 +143,8 @@ fn the_index_that_is_made_again_from_the_files_is_the_same() {
 fn the_end_of_the_server_closes_recordings() {
     let api = api("[[record]]\nformats = [\"mp4\"]\n", &[]);
     let mut publisher = publisher(&api.weir, "live/show");
-    send(&mut publisher, 0, 3);
+    begin(&api, &mut publisher, "live/show");
+    send(&mut publisher, 1, 3);
     let id = wait_recorded(&api, 2_000);
     let Api { weir, data, read, write } = api;
     weir.stop();
