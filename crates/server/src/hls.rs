@@ -1,7 +1,7 @@
 //! HLS: a stream cut into files that any browser, cache and phone can fetch.
 //!
-//! A [`Packager`] is one task per stream and container: it reads the hub like a viewer does, and lays what it makes on a
-//! [`Shelf`]. Requests take from the shelf and never touch the stream. A viewer is whoever holds a token; there is no
+//! A `Packager` is one task per stream and container: it reads the hub like a viewer does, and lays what it makes on a
+//! `Shelf`. Requests take from the shelf and never touch the stream. A viewer is whoever holds a token; there is no
 //! connection to know one by.
 
 mod audience;

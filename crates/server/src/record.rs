@@ -14,7 +14,7 @@
 //!   recordings, which is told as an [`Alert`]; they begin again when it does. The stream itself never waits for a disk.
 //! - One show is one [`Recording`](crate::store::Recording): it goes on when its stream comes back within
 //!   [`Options::gap_seconds`].
-//! - What a crash left is closed at the next start ([`recover`]); the whole index can be made again from the files.
+//! - What a crash left is closed at the next start (`recover`); the whole index can be made again from the files.
 
 mod cut;
 mod disk;

@@ -84,7 +84,7 @@ pub(super) fn file(container: Container, name: Name) -> String {
     }
 }
 
-/// The reverse of [`file`]. One name has one spelling, so that a cache has one file.
+/// The reverse of [`file()`]. One name has one spelling, so that a cache has one file.
 fn name(container: Container, text: &str) -> Option<Name> {
     let (stem, _) = text.rsplit_once('.')?;
     let found = match (stem.strip_prefix('i'), stem.split_once('.')) {

@@ -323,7 +323,7 @@ fn sound_alone_in_both_containers() {
 #[test]
 fn a_picture_alone_in_both_containers() {
     let args = [&["-f", "lavfi", "-i", VIDEO], &X264[..]].concat();
-    round_trip("mute", Version::Debian, &args, "avc1.42c00d", &["fmp4", "ts"]);
+    round_trip("mute", Version::Debian, &args, "avc1.42c00c", &["fmp4", "ts"]);
 }
 
 #[test]
