@@ -67,12 +67,8 @@ pub async fn answer(app: &App, head: &Head, named: &Named, peer: IpAddr, session
     };
     match made {
         Ok(jpeg) => {
-            let known = head.header("if-none-match").is_some_and(|known| known == jpeg.etag);
-            let response = match known {
-                true => Response::empty(304),
-                false => Response::bytes(200, "image/jpeg", jpeg.bytes.clone()),
-            };
-            response.with("ETag", jpeg.etag.clone()).with("Cache-Control", format!("max-age={max_age}"))
+            let response = Response::bytes(200, "image/jpeg", jpeg.bytes.clone()).with_etag(&jpeg.etag);
+            response.with("Cache-Control", format!("max-age={max_age}"))
         }
         Err(failure) => refuse(app, &failure),
     }

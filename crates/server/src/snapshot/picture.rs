@@ -36,7 +36,7 @@ impl Jpeg {
     pub(super) fn new(bytes: Bytes, number: u64) -> Jpeg {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        Jpeg { etag: format!("\"{:016x}\"", hasher.finish()), bytes, number }
+        Jpeg { etag: format!("{:016x}", hasher.finish()), bytes, number }
     }
 }
 

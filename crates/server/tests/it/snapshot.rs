@@ -146,17 +146,7 @@ fn who_may_not_play_sees_no_picture_and_nobody_waits_for_a_publisher() {
     let refused = get(&weir, "/live/demo.jpg");
     assert_eq!((refused.status, code(&refused).as_str()), (403, "missing_expiry"));
     assert_eq!(get(&weir, "/live/demo.jpg?cover=1").status, 403);
-    let query = |stream: &str| {
-        let target = control::sign::SignTarget { app: "live", stream, path: "" };
-        let end = weir.clock.unix_seconds() + 600;
-        weir.app().admission.look(|authority| {
-            authority
-                .domain(control::Role::Play, "127.0.0.1")
-                .expect("a domain")
-                .sign(&target, end, "")
-                .expect("signed")
-        })
-    };
+    let query = |stream: &str| signature(&weir, stream, "");
     let signed = query("demo");
     wait_for("a picture", || get(&weir, &format!("/live/demo.jpg?width=160&{signed}")).status == 200);
     wait_for("a cover", || get(&weir, &format!("/live/demo.jpg?cover=1&{signed}")).status == 200);
@@ -170,6 +160,35 @@ fn who_may_not_play_sees_no_picture_and_nobody_waits_for_a_publisher() {
     let nobody = get(&weir, &format!("/live/nobody.jpg?{}", query("nobody")));
     assert_eq!((nobody.status, code(&nobody).as_str()), (404, "not_on_air"));
     assert!(began.elapsed() < Duration::from_secs(60), "a player would wait; a picture does not");
+}
+
+/// The query with which a stream of `live` is played for ten minutes.
+fn signature(weir: &Weir, stream: &str, path: &str) -> String {
+    let target = control::sign::SignTarget { app: "live", stream, path };
+    let end = weir.clock.unix_seconds() + 600;
+    let sign = |authority: &control::Authority| {
+        authority.domain(control::Role::Play, "127.0.0.1").expect("a domain").sign(&target, end, "n")
+    };
+    weir.app().admission.look(sign).expect("signed")
+}
+
+#[test]
+fn a_signature_of_one_path_shows_no_cover_at_another() {
+    let keys = [
+        DEMO,
+        ("play.scheme", "aliyun"),
+        ("play.key", "k"),
+        ("play.validity_seconds", "600"),
+        ("snapshot.cover_seconds", "1"),
+    ];
+    let weir = Weir::with(&keys);
+    let cover = format!("/live/demo.jpg?cover=1&{}", signature(&weir, "demo", "/live/demo.jpg"));
+    wait_for("a cover", || get(&weir, &cover).status == 200);
+    let played = signature(&weir, "demo", "/live/demo.flv");
+    let one: Value =
+        serde_json::from_str(&get(&weir, &format!("/api/v1/live/live/demo?{played}")).text()).expect("JSON");
+    assert_eq!((&one["on_air"], &one["cover"]), (&Value::Bool(true), &Value::Null), "{one}");
+    assert_eq!(get(&weir, &format!("/live/demo.jpg?cover=1&{played}")).status, 403);
 }
 
 #[test]
