@@ -12,7 +12,12 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { '/api': server, '^/[^@]+[.]flv': { target: server, ws: true } },
+    proxy: {
+      '/api': server,
+      '^/[^@]+[.]flv': { target: server, ws: true },
+      // The page's own sources end in .ts as well.
+      '^/(?!src/|node_modules/|@)[^?]+[.](m3u8|m4s|mp4|ts|jpg|vtt)': server,
+    },
   },
   test: { include: ['src/**/*.test.ts'] },
 });

@@ -1,8 +1,5 @@
 import type { Room } from './route';
 
-/** How the media comes. */
-export type Protocol = 'http' | 'ws';
-
 /** Where the page was loaded from. */
 export interface Origin {
   protocol: string;
@@ -14,6 +11,7 @@ export interface Origin {
 export interface Addresses {
   http: string;
   ws: string;
+  hls: string;
   rtmp: string | null;
 }
 
@@ -24,6 +22,7 @@ export function addresses(origin: Origin, room: Room, rtmpPort: number | null): 
   return {
     http: `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.flv${room.query}`,
     ws: `${secure ? 'wss' : 'ws'}://${origin.host}/${room.path}.flv${room.query}`,
+    hls: `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.m3u8${room.query}`,
     rtmp: rtmpPort ? `rtmp://${origin.hostname}${port}/${room.path}${room.query}` : null,
   };
 }

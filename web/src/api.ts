@@ -36,7 +36,10 @@ export interface Live extends Item {
   video: VideoTrack | null;
   audio: AudioTrack | null;
   bitrate_kbps: number;
-  urls: { rtmp_port: number | null };
+  /** How far back HLS goes at this moment, in seconds. */
+  rewind_seconds?: number;
+  /** `hls` is missing where it is switched off. */
+  urls: { rtmp_port: number | null; hls?: string | null };
 }
 
 /** Why the server said no, in both languages. */
@@ -89,7 +92,8 @@ export async function askList(): Promise<Item[] | null> {
   }
 }
 
-async function get(address: string): Promise<Response> {
+/** Asks the API; an answer that does not come in time is none. */
+export async function get(address: string): Promise<Response> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
   try {
@@ -99,13 +103,14 @@ async function get(address: string): Promise<Response> {
   }
 }
 
-function refusalIn(body: unknown): Refusal | null {
+/** The words of a refusal, if the server gave any. */
+export function refusalIn(body: unknown): Refusal | null {
   const error = isObject(body) && isObject(body.error) ? body.error : null;
   if (!error || typeof error.code !== 'string') return null;
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   return { code: error.code, message: text(error.message), message_zh: text(error.message_zh) };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }

@@ -1,6 +1,8 @@
+import { control, type Control } from './control';
 import { h, setAttribute, setText } from './dom';
-import { icon, setIcon, type Icon } from './icons';
-import { text, type Key } from './strings';
+import { icon } from './icons';
+import { keys } from './keys';
+import { text } from './strings';
 
 /** iPhones put only the video itself on the full screen, by a call of their own. */
 type AppleVideo = HTMLVideoElement & { webkitEnterFullscreen?: () => void };
@@ -13,14 +15,26 @@ export interface Controls {
   render(playing: boolean): void;
 }
 
-export function controls(video: HTMLVideoElement, full: HTMLElement, reload: () => void): Controls {
+/** What a page adds to the buttons that every page has. */
+export interface Extra {
+  before: Control[];
+  after: Control[];
+  /** What the space bar and the keys beside it do, where they do anything. */
+  toggle?: () => void;
+  skip?: (seconds: number) => void;
+}
+
+export function controls(video: HTMLVideoElement, full: () => HTMLElement, extra: Extra): Controls {
   const toggleSound = () => {
     video.muted = !video.muted;
     if (!video.muted && video.volume === 0) video.volume = 1;
   };
   const toggleFullscreen = () => {
     if (document.fullscreenElement) void document.exitFullscreen();
-    else if (full.requestFullscreen) full.requestFullscreen().catch(() => undefined);
+    else if (full().requestFullscreen)
+      full()
+        .requestFullscreen()
+        .catch(() => undefined);
     else (video as AppleVideo).webkitEnterFullscreen?.();
   };
   const togglePip = () => {
@@ -32,13 +46,13 @@ export function controls(video: HTMLVideoElement, full: HTMLElement, reload: () 
   const sound = control(toggleSound);
   const pip = control(togglePip);
   const fullscreen = control(toggleFullscreen);
-  const again = control(reload);
   pip.element.hidden = !document.pictureInPictureEnabled;
   const element = h(
     'div',
     { class: 'controls', role: 'toolbar' },
+    ...extra.before.map((one) => one.element),
     sound.element,
-    again.element,
+    ...extra.after.map((one) => one.element),
     pip.element,
     fullscreen.element,
   );
@@ -47,44 +61,24 @@ export function controls(video: HTMLVideoElement, full: HTMLElement, reload: () 
   const tapWords = h('span');
   const tapForSound = h('button', { class: 'tap-sound', type: 'button' }, tapIcon, tapWords);
   tapForSound.addEventListener('click', toggleSound);
-  video.addEventListener('click', () => video.muted && toggleSound());
   video.addEventListener('dblclick', toggleFullscreen);
-  document.addEventListener('keydown', (event) => {
-    const typing = event.ctrlKey || event.metaKey || event.altKey;
-    if (!typing && event.key === 'm') toggleSound();
-    if (!typing && event.key === 'f') toggleFullscreen();
-  });
+  keys({ m: toggleSound, f: toggleFullscreen, toggle: extra.toggle, skip: extra.skip });
 
   let isPlaying = false;
   const render = (playing: boolean) => {
     isPlaying = playing;
     setAttribute(element, 'aria-label', text('controls'));
-    sound.render(video.muted ? 'soundOff' : 'soundOn', video.muted ? 'soundOn' : 'soundOff');
+    [...extra.before, ...extra.after].forEach((one) => one.render());
+    sound.render(video.muted ? 'soundOff' : 'soundOn', text(video.muted ? 'soundOn' : 'soundOff'));
     const filled = document.fullscreenElement !== null;
-    fullscreen.render(filled ? 'fullscreenExit' : 'fullscreen', filled ? 'fullscreenExit' : 'fullscreen');
-    pip.render('pip', 'pip');
+    const screen = filled ? 'fullscreenExit' : 'fullscreen';
+    fullscreen.render(screen, text(screen));
+    pip.render('pip', text('pip'));
     pip.element.disabled = !playing;
-    again.render('reload', 'reload');
     setText(tapWords, text('tapForSound'));
     tapForSound.hidden = !playing || !video.muted;
   };
   video.addEventListener('volumechange', () => render(isPlaying));
   document.addEventListener('fullscreenchange', () => render(isPlaying));
   return { element, tapForSound, render };
-}
-
-function control(act: () => void): {
-  element: HTMLButtonElement;
-  render: (picture: Icon, label: Key) => void;
-} {
-  const picture = icon('play');
-  const words = h('span');
-  const element = h('button', { class: 'control', type: 'button' }, picture, words);
-  element.addEventListener('click', act);
-  const render = (name: Icon, label: Key) => {
-    setIcon(picture, name);
-    setText(words, text(label));
-    setAttribute(element, 'title', text(label));
-  };
-  return { element, render };
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { understand, type Live } from './api';
+import type { Choice } from './choose';
 import { decide } from './decide';
 
-const all = () => true;
+const all = (): Choice => ({ way: 'flv' });
 const live: Live = {
   app: 'live',
   stream: 'tea',
@@ -18,7 +19,11 @@ const live: Live = {
 };
 
 test('a stream on air is played', () => {
-  expect(decide({ kind: 'live', live }, false, all)).toEqual({ state: { is: 'connecting' }, then: 'play' });
+  expect(decide({ kind: 'live', live }, false, all)).toEqual({
+    state: { is: 'connecting' },
+    then: 'play',
+    way: 'flv',
+  });
 });
 
 test('a host who has not begun is waited for, and one who has left is said to have ended', () => {
@@ -27,17 +32,9 @@ test('a host who has not begun is waited for, and one who has left is said to ha
   expect(decide({ kind: 'live', live: { ...live, on_air: false } }, true, all).state.is).toBe('ended');
 });
 
-test('a codec that the browser lacks is named', () => {
-  const noVideo = decide({ kind: 'live', live }, false, (kind) => kind === 'audio');
-  expect(noVideo).toEqual({ state: { is: 'unsupported', codec: 'H.265' }, then: 'poll' });
-  const noAudio = decide({ kind: 'live', live }, false, (kind) => kind === 'video');
-  expect(noAudio.state).toEqual({ is: 'unsupported', codec: 'AAC' });
-});
-
-test('a picture whose codec is not known yet is tried', () => {
-  expect(decide({ kind: 'live', live: { ...live, video: null, audio: null } }, false, () => false).then).toBe(
-    'play',
-  );
+test('a codec that the browser lacks is named, and the host may change it', () => {
+  const lacks = decide({ kind: 'live', live }, false, () => ({ way: null, codec: 'H.265' }));
+  expect(lacks).toEqual({ state: { is: 'unsupported', codec: 'H.265' }, then: 'poll' });
 });
 
 test('a refusal is shown with its code and not asked again', () => {

@@ -1,35 +1,23 @@
 import type { Answer, Live, Refusal } from './api';
+import type { Choice, Way } from './choose';
 
 /** What the room shows. */
 export type State =
-  | {
-      is:
-        | 'loading'
-        | 'connecting'
-        | 'playing'
-        | 'stalled'
-        | 'away'
-        | 'waiting'
-        | 'ended'
-        | 'blocked'
-        | 'paused';
-    }
+  | { is: 'loading' | 'connecting' | 'playing' | 'stalled' | 'away' | 'waiting' | 'ended' | 'blocked' }
+  /** `kept` when it goes on where it stands, not at the newest picture. */
+  | { is: 'paused'; kept: boolean }
   | { is: 'reconnecting'; refusal: Refusal | null }
   | { is: 'refused'; refusal: Refusal }
   | { is: 'unsupported'; codec: string | null };
 
 /** What is to be done after the server answered while nothing plays. */
-export interface Decision {
-  state: State;
-  /** `play` now, ask again soon (`poll`), ask again as after a failure (`retry`), or wait for the viewer (`stop`). */
-  then: 'play' | 'poll' | 'retry' | 'stop';
-}
+export type Decision =
+  | { state: State; then: 'play'; way: Way }
+  /** Ask again soon (`poll`), ask again as after a failure (`retry`), or wait for the viewer (`stop`). */
+  | { state: State; then: 'poll' | 'retry' | 'stop' };
 
-/** Whether this browser decodes a codec string. */
-export type Decodes = (kind: 'video' | 'audio', codecString: string) => boolean;
-
-/** Decides from the answer; `seen` is whether this page has shown the stream before. */
-export function decide(answer: Answer, seen: boolean, decodes: Decodes): Decision {
+/** Decides from the answer; `seen` is whether this page has shown the stream before, `choose` how it can be played. */
+export function decide(answer: Answer, seen: boolean, choose: (live: Live) => Choice): Decision {
   switch (answer.kind) {
     case 'refused':
       return { state: { is: 'refused', refusal: answer.refusal }, then: 'stop' };
@@ -39,18 +27,10 @@ export function decide(answer: Answer, seen: boolean, decodes: Decodes): Decisio
       return { state: { is: seen ? 'ended' : 'waiting' }, then: 'poll' };
     case 'live': {
       if (!answer.live.on_air) return { state: { is: seen ? 'ended' : 'waiting' }, then: 'poll' };
-      const codec = foreign(answer.live, decodes);
+      const choice = choose(answer.live);
       // The host may switch to another codec, so the page keeps asking.
-      if (codec) return { state: { is: 'unsupported', codec }, then: 'poll' };
-      return { state: { is: 'connecting' }, then: 'play' };
+      if (choice.way === null) return { state: { is: 'unsupported', codec: choice.codec }, then: 'poll' };
+      return { state: { is: 'connecting' }, then: 'play', way: choice.way };
     }
   }
-}
-
-/** The name of a codec that this browser cannot play, if there is one. */
-function foreign(live: Live, decodes: Decodes): string | null {
-  const { video, audio } = live;
-  if (video?.codec_string && !decodes('video', video.codec_string)) return video.codec;
-  if (audio?.codec_string && !decodes('audio', audio.codec_string)) return audio.codec;
-  return null;
 }

@@ -1,4 +1,5 @@
 import { home } from './home';
+import { replayPage } from './replay-page';
 import { roomPage } from './room-page';
 import { route } from './route';
 import { chooseLanguage } from './strings';
@@ -7,6 +8,7 @@ chooseLanguage();
 const page = document.getElementById('page');
 if (page) {
   const wanted = route(location.pathname, location.search);
-  if (wanted.page === 'room') roomPage(page, wanted.room);
+  if (wanted.page === 'room') roomPage(page, wanted.room, wanted.player);
+  else if (wanted.page === 'replay') replayPage(page, wanted.replay, wanted.player);
   else home(page);
 }

@@ -1,4 +1,5 @@
-import { addresses, type Protocol } from './address';
+import { addresses } from './address';
+import type { Line } from './choose';
 import { copyRow } from './copy-row';
 import { h, setAttribute, setText } from './dom';
 import { bitrate, count, picture, sound } from './format';
@@ -6,6 +7,11 @@ import type { LiveRoom } from './room';
 import { current, text } from './strings';
 
 const NOTHING = '–';
+const LINES: [Line, string][] = [
+  ['http', 'HTTP-FLV'],
+  ['ws', 'WS-FLV'],
+  ['hls', 'HLS'],
+];
 
 /** The figures, the choice of the protocol, and the addresses. */
 export function panel(room: () => LiveRoom): { element: HTMLElement; render: () => void } {
@@ -20,7 +26,7 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
   const figures = h('dl', { class: 'figures' }, ...all.map((one) => one.element));
 
   const lineTitle = h('h2', { id: 'line' });
-  const choices = (['http', 'ws'] as const).map((protocol) => choice(protocol, () => room().use(protocol)));
+  const choices = LINES.map(([line, name]) => choice(line, name, () => room().use(line)));
   const line = h(
     'div',
     { class: 'segmented', role: 'group', 'aria-labelledby': 'line' },
@@ -29,7 +35,7 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
 
   const addressTitle = h('h2');
   const addressHint = h('p', { class: 'hint' });
-  const rows = [copyRow(), copyRow(), copyRow()] as const;
+  const rows = [copyRow(), copyRow(), copyRow(), copyRow()] as const;
   const numbers = h('section', {}, figuresTitle, figures);
   const element = h(
     'aside',
@@ -46,7 +52,7 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
   );
 
   const render = () => {
-    const { live, behind, state, protocol } = room();
+    const { live, behind, state, line: inUse, rewound } = room();
     const now = performance.now();
     const on = state.is === 'playing' || state.is === 'stalled';
     // Addresses that are refused help nobody, and a column of dashes neither.
@@ -54,12 +60,12 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
     numbers.hidden = !live?.on_air && !on;
     setText(figuresTitle, text('figures'));
     watching.render(text('watching'), live ? count(live.viewers, current() === 'zh') : NOTHING);
-    const known = on && behind !== null;
+    const known = on && behind !== null && !rewound;
     const word = (behind ?? 0) < 1 ? 'delayLow' : (behind ?? 0) <= 2.5 ? 'delayNormal' : 'delayHigh';
     delay.render(
       text('delay'),
       known ? text('seconds', behind.toFixed(1)) : NOTHING,
-      known ? text(word) : '',
+      known ? text(word) : rewound ? text('rewound') : '',
     );
     const times = room().stalls.count(now);
     const still = (room().stalls.totalMs(now) / 1_000).toFixed(1);
@@ -69,24 +75,30 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
     image.render(text('pictureLabel'), (live && picture(live)) || NOTHING);
     audio.render(text('soundLabel'), (live && sound(live)) || NOTHING);
     setText(lineTitle, text('line'));
-    choices.forEach((one) => setAttribute(one.element, 'aria-pressed', String(one.protocol === protocol)));
+    const hls = Boolean(live?.urls.hls);
+    choices.forEach((one) => {
+      one.element.hidden = one.line === 'hls' && !hls;
+      setAttribute(one.element, 'aria-pressed', String(one.line === inUse));
+    });
     setText(addressTitle, text('addresses'));
     setText(addressHint, text('addressesHint'));
     const urls = addresses(location, room().room, live?.urls.rtmp_port ?? null);
     rows[0].render('RTMP', urls.rtmp);
     rows[1].render('HTTP-FLV', urls.http);
     rows[2].render('WS-FLV', urls.ws);
+    rows[3].render('HLS', hls ? urls.hls : null);
   };
   return { element, render };
 }
 
-function choice(protocol: Protocol, act: () => void): { protocol: Protocol; element: HTMLButtonElement } {
-  const element = h('button', { type: 'button' }, protocol === 'http' ? 'HTTP-FLV' : 'WS-FLV');
+function choice(line: Line, name: string, act: () => void): { line: Line; element: HTMLButtonElement } {
+  const element = h('button', { type: 'button' }, name);
   element.addEventListener('click', act);
-  return { protocol, element };
+  return { line, element };
 }
 
-function figure(kind = ''): {
+/** One number of a list of them. */
+export function figure(kind = ''): {
   element: HTMLElement;
   render: (label: string, value: string, more?: string) => void;
 } {

@@ -1,20 +1,28 @@
 import { addresses } from './address';
+import { control } from './control';
 import { controls } from './controls';
 import { h, setAttribute, setText } from './dom';
 import { count } from './format';
 import { header } from './header';
+import { idle } from './idle';
 import { icon } from './icons';
 import { panel } from './panel';
+import { qualityMenu } from './quality-menu';
 import { LiveRoom } from './room';
+import { describe } from './room-words';
 import type { Room } from './route';
 import { since } from './since';
 import { stage } from './stage';
+import { startButton } from './start';
 import { current, text } from './strings';
+import { inside, worthIt } from './timeline';
+import { timelineRow } from './timeline-row';
+import { videoShape } from './video-shape';
 
 const TICK_MS = 500;
 
 /** The page `/play/{app}/{stream}`. */
-export function roomPage(page: HTMLElement, where: Room): void {
+export function roomPage(page: HTMLElement, where: Room, asked: string | null): void {
   const video = h('video', {
     playsinline: '',
     'webkit-playsinline': '',
@@ -27,18 +35,47 @@ export function roomPage(page: HTMLElement, where: Room): void {
 
   // The room calls back while it is being made; it is drawn once everything is there.
   let ready = false;
-  const room = new LiveRoom(where, video, () => ready && render());
+  const room = new LiveRoom(where, asked, video, () => ready && render());
 
   const top = header(true, () => render());
-  const picture = stage(video, {
-    play: () => room.play(),
-    reload: () => room.reload(),
-    address: () => addresses(location, where, null).http,
+  const picture = stage(
+    video,
+    {
+      play: () => room.play(),
+      reload: () => room.reload(),
+      address: () => addresses(location, where, null).http,
+    },
+    describe,
+  );
+  const toggle = () => (room.resting ? room.play() : room.pause());
+  const skip = (seconds: number) => {
+    const line = room.timeline;
+    if (line && worthIt(line)) room.seek(inside(line, line.position + seconds));
+  };
+  const again = control(() => room.reload());
+  // Without a way back a pause only makes a viewer late.
+  const pause = control(toggle);
+  const drawPause = () => {
+    const line = room.timeline;
+    pause.element.hidden = !room.rewound && !(line && worthIt(line));
+    pause.render(room.resting ? 'play' : 'pause', text(room.resting ? 'play' : 'pause'));
+  };
+  const buttons = controls(video, () => player, {
+    before: [{ element: pause.element, render: drawPause }],
+    after: [
+      { element: again.element, render: () => again.render('reload', text('reload')) },
+      qualityMenu(() => room.playback),
+    ],
+    toggle,
+    skip,
   });
-  const player = h('section', { class: 'player' }, picture.element);
-  const buttons = controls(video, player, () => room.reload());
-  picture.element.append(buttons.tapForSound);
-  player.append(buttons.element);
+  const line = timelineRow({ seek: (to) => room.seek(to), toLive: () => room.toLive(), tile: () => null });
+  const player = h('section', { class: 'player' }, picture.element, line.element, buttons.element);
+  const start = startButton(toggle);
+  picture.element.append(start.element, buttons.tapForSound);
+  video.addEventListener('click', () => {
+    if (video.muted) video.muted = false;
+  });
 
   const title = h('h1');
   const badge = h('span', { class: 'badge' });
@@ -55,12 +92,8 @@ export function roomPage(page: HTMLElement, where: Room): void {
   const main = h('main', { class: 'room' }, player, headline, side.element);
   page.replaceChildren(top.element, main);
 
-  const shape = () => {
-    if (!video.videoWidth || !video.videoHeight) return;
-    picture.element.style.setProperty('--ratio', String(video.videoWidth / video.videoHeight));
-  };
-  video.addEventListener('loadedmetadata', shape);
-  video.addEventListener('resize', shape);
+  videoShape(video, picture.element);
+  idle(player);
 
   const render = () => {
     const { state, live } = room;
@@ -71,10 +104,13 @@ export function roomPage(page: HTMLElement, where: Room): void {
     top.render();
     picture.render(state);
     buttons.render(state.is === 'playing' || state.is === 'stalled');
+    start.render(state.is === 'paused' && state.kept ? 'play' : null);
+    line.render(shown || state.is === 'connecting' ? room.timeline : null);
     setAttribute(page, 'data-shown', String(shown));
     setAttribute(main, 'data-alone', String(state.is === 'refused'));
     setText(title, name);
-    setText(badge, text(onAir ? 'live' : 'offAir'));
+    setText(badge, text(room.rewound ? 'rewound' : onAir ? 'live' : 'offAir'));
+    setAttribute(badge, 'data-past', String(room.rewound));
     badge.hidden = state.is === 'refused' || state.is === 'loading';
     setAttribute(badge, 'data-on', String(onAir));
     crowd.hidden = !onAir || !live;

@@ -1,11 +1,16 @@
-import { addresses, type Protocol } from './address';
+import { addresses } from './address';
 import { askRoom, type Answer, type Live } from './api';
 import { backoff, waiting } from './backoff';
+import { browser } from './browser';
+import { choose, hlsWay, type Choice, type Line, type Way } from './choose';
 import { decide, type State } from './decide';
-import { decodes } from './media-source';
-import { Player } from './player';
+import { FlvPlayer } from './flv-player';
+import { HlsPlayer, type Start } from './hls-player';
+import { NativePlayer } from './native-player';
+import type { Listener, Playback } from './playback';
 import type { Room } from './route';
 import { Stalls } from './stalls';
+import { atLive, type Timeline } from './timeline';
 
 /** How often the figures are asked for while it plays. */
 const FIGURES_MS = 5_000;
@@ -22,9 +27,15 @@ const UNSEEN_MS = 20_000;
 export class LiveRoom {
   state: State = { is: 'loading' };
   live: Live | null = null;
-  protocol: Protocol = 'http';
   readonly stalls = new Stalls();
-  private player: Player | null = null;
+  private wanted: Line;
+  private readonly native: boolean;
+  private readonly browser = browser();
+  private player: Playback | null = null;
+  private way: Way | null = null;
+  /** Where the next connection begins; before now while the viewer looks at what is past. */
+  private start: Start = { at: 'live' };
+  private flvFailed = false;
   private seen = false;
   private attempt = 0;
   private timer = 0;
@@ -33,11 +44,15 @@ export class LiveRoom {
   /** Answers to earlier questions than the last are dropped. */
   private question = 0;
 
+  /** `asked` is the player that the page's address asks for: `ws`, `hls`, or `native` for the browser's own HLS. */
   constructor(
     readonly room: Room,
+    asked: string | null,
     private readonly video: HTMLVideoElement,
     private readonly changed: () => void,
   ) {
+    this.native = asked === 'native';
+    this.wanted = asked === 'ws' ? 'ws' : asked === 'hls' || this.native ? 'hls' : 'http';
     document.addEventListener('visibilitychange', () => this.visibility());
     window.addEventListener('online', () => this.player || this.reload());
     window.addEventListener('pagehide', () => this.close());
@@ -51,26 +66,91 @@ export class LiveRoom {
     return this.player?.behind ?? null;
   }
 
+  /** The protocol in use, or the one that will be. */
+  get line(): Line {
+    const forced = (this.way === 'hls' || this.way === 'native') && !this.rewound;
+    return forced ? 'hls' : this.wanted;
+  }
+
+  /** Whether the viewer looks at what is past. */
+  get rewound(): boolean {
+    return this.start.at === 'behind';
+  }
+
+  /** Whether it stands because the viewer wants it to. */
+  get resting(): boolean {
+    return this.state.is === 'paused' || this.state.is === 'blocked';
+  }
+
+  /** The player, while there is one. */
+  get playback(): Playback | null {
+    return this.player;
+  }
+
+  /** What can be rewound; null when nothing can. */
+  get timeline(): Timeline | null {
+    const range = this.player?.range;
+    if (range) return { ...range, live: true };
+    const { live, start } = this;
+    if (!live?.urls.hls || !hlsWay(this.browser, this.native)) return null;
+    // FLV itself keeps nothing; HLS of the same stream does, and is opened when it is wanted.
+    const position = start.at === 'behind' ? -start.seconds : -(this.behind ?? 0);
+    return { start: -(live.rewind_seconds ?? 0), end: 0, position, buffered: [], live: true };
+  }
+
   /** Begins again at once, as the viewer asked. */
   reload(): void {
     this.close();
+    this.start = { at: 'live' };
+    this.flvFailed = false;
     this.attempt = 0;
     this.set({ is: 'connecting' });
     void this.ask();
   }
 
   /** Plays over another protocol. */
-  use(protocol: Protocol): void {
-    if (protocol === this.protocol) return;
-    this.protocol = protocol;
+  use(line: Line): void {
+    if (line === this.line) return;
+    this.wanted = line;
     this.reload();
   }
 
   /** Plays after a tap. */
   play(): void {
     if (!this.player) return this.reload();
-    this.player.catchUp();
+    if (!this.rewound) this.player.catchUp();
     void this.player.play();
+  }
+
+  pause(): void {
+    this.video.pause();
+  }
+
+  /** Goes to a time of the timeline. */
+  seek(to: number): void {
+    const line = this.timeline;
+    if (!line) return;
+    if (atLive(line, to)) return this.toLive();
+    this.start = { at: 'behind', seconds: line.end - Math.max(to, line.start) };
+    if (!this.player?.range) return this.change();
+    this.player.seek(to);
+    void this.player.play();
+    this.changed();
+  }
+
+  /** Back to the newest picture, by the way that is best for it. */
+  toLive(): void {
+    this.start = { at: 'live' };
+    const choice = this.live && this.choose(this.live);
+    if (choice?.way && choice.way !== this.way) return this.change();
+    this.play();
+    this.changed();
+  }
+
+  private choose(live: Live): Choice {
+    const offer = { video: live.video, audio: live.audio, hls: Boolean(live.urls.hls) };
+    const { wanted: line, rewound, flvFailed, native } = this;
+    return choose(offer, { line, rewound, flvFailed, native }, this.browser);
   }
 
   private async ask(): Promise<void> {
@@ -92,18 +172,28 @@ export class LiveRoom {
   }
 
   private act(answer: Answer): void {
-    const decision = decide(answer, this.seen, decodes);
+    const decision = decide(answer, this.seen, (live) => this.choose(live));
     if (answer.kind === 'absent' && this.live) this.live = { ...this.live, on_air: false, viewers: 0 };
     if (decision.then === 'poll' || decision.then === 'stop') this.stalls.forget();
     this.set(decision.state);
-    if (decision.then === 'play') this.connect();
+    if (decision.then === 'play') this.connect(decision.way);
     else if (decision.then === 'poll') this.askIn(waiting(Math.random()));
     else if (decision.then === 'retry') this.askIn(backoff(this.attempt++, Math.random()));
   }
 
-  private connect(): void {
-    const all = addresses(location, this.room, null);
-    this.player = new Player(this.video, all[this.protocol], this.stalls, {
+  private connect(way: Way): void {
+    const urls = addresses(location, this.room, null);
+    const listener = this.listener();
+    const { video, start, stalls } = this;
+    this.way = way;
+    if (way === 'hls') this.player = new HlsPlayer(video, urls.hls, start, stalls, listener);
+    else if (way === 'native') this.player = new NativePlayer(video, urls.hls, start, stalls, listener);
+    else this.player = new FlvPlayer(video, this.wanted === 'ws' ? urls.ws : urls.http, stalls, listener);
+    this.askIn(FIGURES_MS);
+  }
+
+  private listener(): Listener {
+    return {
       playing: () => {
         // The figures from before do not count this viewer.
         if (this.state.is === 'connecting') this.askIn(OWN_VIEW_MS);
@@ -117,7 +207,7 @@ export class LiveRoom {
         this.askIn(ASK_AFTER_STALL_MS);
       },
       blocked: () => this.set({ is: 'blocked' }),
-      paused: () => this.set({ is: 'paused' }),
+      paused: () => this.set({ is: 'paused', kept: this.rewound }),
       broken: () => {
         this.drop();
         // For the viewer it is one stall, from the last picture before to the first one after.
@@ -127,18 +217,38 @@ export class LiveRoom {
         this.askIn(wait);
       },
       undecodable: () => {
-        // Asking again would end here again: what the server says of the codec was not enough to know.
+        const other = this.way === 'flv' && Boolean(this.live?.urls.hls);
         this.close();
+        if (other) {
+          this.flvFailed = true;
+          this.set({ is: 'connecting' });
+          return void this.ask();
+        }
+        // Asking again would end here again: what the server says of the codec was not enough to know.
         this.set({ is: 'unsupported', codec: null });
       },
-    });
-    this.askIn(FIGURES_MS);
+      finished: () => {
+        // What is past has come to its end; the server says whether there is anything after it.
+        this.start = { at: 'live' };
+        this.close();
+        void this.ask();
+      },
+    };
+  }
+
+  /** Another player of the same stream, because the viewer wants another time of it. */
+  private change(): void {
+    const { start } = this;
+    this.close();
+    this.start = start;
+    this.set({ is: 'connecting' });
+    void this.ask();
   }
 
   private visibility(): void {
     clearTimeout(this.unseenTimer);
     if (document.visibilityState === 'visible') {
-      if (this.player) this.player.catchUp();
+      if (this.player && !this.rewound && !this.resting) this.player.catchUp();
       // A refusal and a missing decoder do not go away by themselves.
       if (this.state.is !== 'refused') void this.ask();
       return;
@@ -160,6 +270,9 @@ export class LiveRoom {
 
   private drop(): void {
     clearTimeout(this.goodTimer);
+    const range = this.player?.range;
+    // The next connection goes on where this one stood.
+    if (range && this.rewound) this.start = { at: 'behind', seconds: range.end - range.position };
     this.player?.destroy();
     this.player = null;
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { addresses } from './address';
-import { roomAddress, route, type Room } from './route';
+import { roomAddress, route, secondsIn, type Room } from './route';
 
 const plain = { protocol: 'http:', host: 'weir.test:8080', hostname: 'weir.test' };
 
@@ -16,6 +16,7 @@ test('a room keeps its address as it was signed', () => {
   expect(addresses(plain, found, 1935)).toEqual({
     http: 'http://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
     ws: 'ws://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
+    hls: 'http://weir.test:8080/live/%E8%8C%B6.m3u8?txSecret=a%2Bb&txTime=65',
     rtmp: 'rtmp://weir.test/live/%E8%8C%B6?txSecret=a%2Bb&txTime=65',
   });
 });
@@ -44,4 +45,27 @@ test('a broken escape is shown as it is', () => {
 
 test('names from the list are escaped', () => {
   expect(roomAddress('a/b', '茶?x#y')).toBe('/play/a/b/%E8%8C%B6%3Fx%23y');
+});
+
+test('what the page is told is not passed on to the server, and what is signed is not rewritten', () => {
+  const found = route('/play/live/tea', '?txSecret=a%2Bb&player=hls&txTime=65+');
+  expect(found).toMatchObject({ player: 'hls', room: { query: '?txSecret=a%2Bb&txTime=65+' } });
+  expect(route('/play/live/tea', '?player=ws')).toMatchObject({ player: 'ws', room: { query: '' } });
+});
+
+test('a replay has an id and a place to begin', () => {
+  const found = route('/replay/01J-a_b', '?t=1m15s&sig=x%3D');
+  expect(found).toEqual({
+    page: 'replay',
+    player: null,
+    replay: { id: '01J-a_b', query: '?sig=x%3D', at: 75 },
+  });
+  for (const path of ['/replay/', '/replay/a/b', '/replay/a.mp4', '/replay/..%2f']) {
+    expect(route(path, '').page).toBe('home');
+  }
+});
+
+test('a place to begin is read as people write it', () => {
+  const all = ['75', '75s', '1m15s', '1h2m3s', '2.5', '', 'soon', '-3', null];
+  expect(all.map(secondsIn)).toEqual([75, 75, 75, 3_723, 2.5, 0, 0, 0, 0]);
 });

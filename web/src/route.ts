@@ -1,5 +1,8 @@
 /** Which page an address means. */
-export type Route = { page: 'home' } | { page: 'room'; room: Room };
+export type Route =
+  | { page: 'home' }
+  | { page: 'room'; room: Room; player: string | null }
+  | { page: 'replay'; replay: Replay; player: string | null };
 
 /** A live room as its address names it. */
 export interface Room {
@@ -11,19 +14,52 @@ export interface Room {
   query: string;
 }
 
-/** Reads the page's address. What is no room is the list. */
+/** A replay as its address names it. */
+export interface Replay {
+  id: string;
+  /** As a room's. */
+  query: string;
+  /** Where to begin, in seconds. */
+  at: number;
+}
+
+/** Reads the page's address. What is no room and no replay is the list. */
 export function route(pathname: string, search: string): Route {
+  const own = new URLSearchParams(search);
+  const player = own.get('player');
+  const id = /^[/]replay[/]([A-Za-z0-9_-]+)[/]?$/.exec(pathname)?.[1];
+  if (id)
+    return {
+      page: 'replay',
+      replay: { id, query: without(search, ['player', 't']), at: secondsIn(own.get('t')) },
+      player,
+    };
   const path = pathname.startsWith('/play/') ? pathname.slice('/play/'.length).replace(/[.]flv$/, '') : '';
   const parts = path.split('/');
   // An empty part would make `//host` out of a path, which is another site.
   if (parts.length < 2 || parts.some((part) => part === '' || part === '.' || part === '..'))
     return { page: 'home' };
-  return { page: 'room', room: { path, name: decoded(parts[parts.length - 1] ?? ''), query: search } };
+  const name = decoded(parts[parts.length - 1] ?? '');
+  return { page: 'room', room: { path, name, query: without(search, ['player']) }, player };
 }
 
 /** The address of a room's page, from names as the server lists them. */
 export function roomAddress(app: string, stream: string): string {
   return `/play/${[...app.split('/'), stream].map(encodeURIComponent).join('/')}`;
+}
+
+/** `75`, `75s`, `1m15s`, `1h2m3s`, in seconds; 0 for what is none of them. */
+export function secondsIn(value: string | null): number {
+  const found = /^(?:(\d{1,3})h)?(?:(\d{1,4})m)?(?:(\d{1,6}(?:[.]\d+)?)s?)?$/.exec(value ?? '');
+  const [hours = 0, minutes = 0, seconds = 0] = (found?.slice(1) ?? []).map((part) => Number(part ?? 0));
+  return hours * 3_600 + minutes * 60 + seconds;
+}
+
+/** A query without some of its fields; the others stay as they are written, because a signature may be over them. */
+function without(search: string, names: string[]): string {
+  const parts = search.replace(/^[?]/, '').split('&');
+  const kept = parts.filter((part) => part !== '' && !names.includes(part.split('=')[0] ?? ''));
+  return kept.length > 0 ? `?${kept.join('&')}` : '';
 }
 
 function decoded(part: string): string {

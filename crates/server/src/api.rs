@@ -15,6 +15,7 @@ mod live;
 mod openapi;
 mod recordings;
 mod relays;
+mod replays;
 mod service;
 mod shape;
 mod streams;
@@ -52,13 +53,17 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> R
         Err(bad) => return Response::error(400, "bad_query", &bad.to_string(), &bad.message_zh()),
     };
     let call = Call { app: app.clone(), head: head.clone(), query, names, body, peer };
-    let Access::Key(scope) = operation.access else { return run(operation, &call, None) };
-    // Keys and lists are files, and the threads of the runtime carry pictures.
-    let done =
-        tokio::task::spawn_blocking(move || match authorize(&call.app, &call.head, call.peer, scope) {
+    if operation.access == Access::Open {
+        return run(operation, &call, None);
+    }
+    // Keys and lists are files, so is the index, and the threads of the runtime carry pictures.
+    let done = tokio::task::spawn_blocking(move || {
+        let Access::Key(scope) = operation.access else { return run(operation, &call, None) };
+        match authorize(&call.app, &call.head, call.peer, scope) {
             Ok(holder) => run(operation, &call, Some(&holder)),
             Err(refusal) => refusal,
-        });
+        }
+    });
     done.await.unwrap_or_else(|_| {
         Response::error(
             500,

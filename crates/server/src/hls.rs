@@ -84,6 +84,11 @@ impl Hls {
         Held { packagers: packagers.len(), bytes }
     }
 
+    /// How far back a player of this stream can go at this moment: nowhere while nobody has asked for it.
+    pub fn kept_ms(&self, name: &Name) -> u64 {
+        self.find(name, self.settings.container).map_or(0, |packager| packager.shelf.listed_ms())
+    }
+
     /// The packager of a stream that is on air. It is started where there is none; one whose stream is over, or that
     /// failed, makes room for its successor.
     fn package(&self, stream: &Arc<Stream>, container: Container) -> Arc<Packager> {

@@ -5,22 +5,27 @@
 //! /replay/ID/NUMBER.mp4   such a file, in parts
 //! /replay/ID.mp4          all of it as one plain MP4: a new head, and the media from where it is
 //! /replay/ID.flv          all of it as FLV
+//! /replay/ID.jpg          its poster
+//! /replay/ID.vtt          small pictures for a seek bar, in sheets (/replay/ID/sheet-PART-NUMBER.jpg)
 //! ```
 //!
-//! Each takes `from` and `to`. Who may watch is decided as for a live stream, of the app `replay` with the recording's id
+//! The first four take `from` and `to`. Who may watch is decided as for a live stream, of the app `replay` with the recording's id
 //! for a name; so replays are signed, expire and are bound to pages and networks like everything that is played. A
 //! playlist gives its reader a token for the files behind it: a signature may be good for one path only.
 
+mod about;
 mod answer;
 mod figures;
 mod flv;
+mod pictures;
 mod plain;
 mod playlist;
 mod span;
 mod token;
 pub mod url;
 
-pub use answer::answer;
+pub use about::{About, Missing, about};
+pub use answer::{TOKEN, answer};
 pub use figures::Figures;
 
 use crate::secrets::Secrets;
@@ -32,12 +37,18 @@ pub struct Replays {
     pub figures: Figures,
     tokens: token::Tokens,
     plains: plain::Plains,
+    pictures: pictures::Pictures,
 }
 
 impl Replays {
     /// With the keys of this server.
     pub fn new(secrets: &Secrets) -> anyhow::Result<Replays> {
         let tokens = token::Tokens::new(secrets)?;
-        Ok(Replays { figures: Figures::default(), tokens, plains: plain::Plains::default() })
+        Ok(Replays {
+            figures: Figures::default(),
+            tokens,
+            plains: plain::Plains::default(),
+            pictures: pictures::Pictures::default(),
+        })
     }
 }

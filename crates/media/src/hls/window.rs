@@ -299,6 +299,11 @@ impl Window {
         Some(Position { msn: next.checked_sub(1)?, part: (last.parts.len() as u64).checked_sub(1) })
     }
 
+    /// Length of the finished segments that are listed.
+    pub fn listed_ms(&self) -> u64 {
+        self.listed_ms
+    }
+
     /// What a multivariant playlist says of this one.
     pub fn bandwidth(&self) -> Option<Bandwidth> {
         let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000).checked_div(ms);

@@ -65,6 +65,8 @@ shape! {
         audio: Option<AudioTrack>,
         /// Kilobits of media per second.
         bitrate_kbps: u64,
+        /// How many seconds back HLS goes at this moment; it grows from when it is first asked for.
+        rewind_seconds: u64,
         /// Where to play it.
         urls: LiveUrls,
     }
@@ -117,6 +119,7 @@ pub(super) fn one(call: &Call) -> Answer {
     let rtmp_path = format!("/{app_name}/{stream_name}");
     let hls = app.config.hls.enabled.then(|| format!("/{app_name}/{stream_name}.m3u8"));
     let urls = LiveUrls { ws_flv: path.clone(), flv: path, hls, rtmp_port, rtmp_path };
+    let rewind_seconds = app.hls.kept_ms(stream.name()) / 1_000;
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
     let LiveItem { app, stream, title, on_air, viewers, started_at, cover } =
         item(call, &stream, &head.query);
@@ -133,12 +136,14 @@ pub(super) fn one(call: &Call) -> Answer {
             video,
             audio,
             bitrate_kbps,
+            rewind_seconds,
             urls,
         },
     ))
 }
 
-fn asked<'a>(
+/// A viewer's request for `app/stream`, as admission wants it.
+pub(super) fn asked<'a>(
     head: &'a Head,
     app: &'a str,
     stream: &'a str,

@@ -119,7 +119,7 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
         "parameters": parameters,
         "responses": answers,
         "security": match operation.access {
-            Access::Open => json!([]),
+            Access::Open | Access::OpenIndex => json!([]),
             Access::Key(_) => json!([{"key": []}]),
         },
     });

@@ -198,20 +198,30 @@ pub(super) fn tracks(stream: &Stream) -> (Option<VideoTrack>, Option<AudioTrack>
         let mut configs = headers.configs.iter().filter(|frame| frame.kind == kind);
         configs.find_map(|frame| TrackInfo::from_config(kind, &frame.body))
     };
-    let video = track(Kind::Video).map(|track| VideoTrack {
-        codec: track.codec.name().to_owned(),
-        codec_string: track.codec_string,
-        width: track.width,
-        height: track.height,
-        fps: track.fps,
-    });
-    let audio = track(Kind::Audio).map(|track| AudioTrack {
-        codec: track.codec.name().to_owned(),
-        codec_string: track.codec_string,
-        sample_rate: track.sample_rate,
-        channels: track.channels,
-    });
-    (video, audio)
+    (track(Kind::Video).map(VideoTrack::from), track(Kind::Audio).map(AudioTrack::from))
+}
+
+impl From<TrackInfo> for VideoTrack {
+    fn from(track: TrackInfo) -> VideoTrack {
+        VideoTrack {
+            codec: track.codec.name().to_owned(),
+            codec_string: track.codec_string,
+            width: track.width,
+            height: track.height,
+            fps: track.fps,
+        }
+    }
+}
+
+impl From<TrackInfo> for AudioTrack {
+    fn from(track: TrackInfo) -> AudioTrack {
+        AudioTrack {
+            codec: track.codec.name().to_owned(),
+            codec_string: track.codec_string,
+            sample_rate: track.sample_rate,
+            channels: track.channels,
+        }
+    }
 }
 
 /// The two parts of a stream's name. Admission makes names as `app/stream`.

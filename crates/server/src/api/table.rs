@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
-use super::{addresses, clients, docs, forbid, live, openapi, recordings, relays, service, streams};
+use super::{addresses, clients, docs, forbid, live, openapi, recordings, relays, replays, service, streams};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -39,6 +39,8 @@ pub(super) struct Operation {
 pub(super) enum Access {
     /// Everybody.
     Open,
+    /// Everybody; it reads the index of recordings.
+    OpenIndex,
     /// Whoever has a key of this scope.
     Key(Scope),
 }
@@ -596,6 +598,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
             (503, "`draining`: the server is about to stop"),
         ],
         handle: live::one,
+    },
+    Operation {
+        method: Method::Get,
+        path: "replays/{recording}",
+        id: "getReplay",
+        access: Access::OpenIndex,
+        about: "For pages: one recorded show, to whoever may play it; the query carries the signature of its address",
+        about_zh: "供网页使用：一场录制的回放，须有权播放；参数里带回放地址的签名",
+        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        body: None,
+        done: Done::Json(200, replays::Replay::schema),
+        faults: &[
+            (403, "the address is refused; the code says why"),
+            (404, "`no_recording`, `replay_hidden`: there is no such replay, or it is not shown"),
+            (410, "`recording_gone`: its files are no longer there"),
+            (500, "`recording_unreadable`: the log says why"),
+        ],
+        handle: replays::one,
     },
     Operation {
         method: Method::Get,

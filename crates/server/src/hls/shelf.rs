@@ -182,6 +182,11 @@ impl Shelf {
         self.lock().bytes
     }
 
+    /// Length of what is listed.
+    pub(super) fn listed_ms(&self) -> u64 {
+        self.lock().window.as_ref().map_or(0, Window::listed_ms)
+    }
+
     /// Told of every change.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()

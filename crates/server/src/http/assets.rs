@@ -20,10 +20,10 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// What the page may load and talk to: itself, and the media it plays.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self' http: https: ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors *";
 
-/// Answers with a file; the page's own addresses (`/`, `/play/...`) with the page.
+/// Answers with a file; the page's own addresses (`/`, `/play/...`, `/replay/ID`) with the page.
 pub fn answer(_app: &App, head: &Head, _peer: IpAddr) -> Response {
     let path = head.path.trim_start_matches('/');
-    let page = path.is_empty() || path == "index.html" || path.starts_with("play/");
+    let page = path.is_empty() || path == "index.html" || path.starts_with("play/") || is_replay(path);
     let wanted = if page { "index.html" } else { path };
     // Names are compared whole with those that were built in: there is no file system to walk out of.
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == wanted) else { return router::not_found() };
@@ -31,4 +31,9 @@ pub fn answer(_app: &App, head: &Head, _peer: IpAddr) -> Response {
     let response = Response::bytes(200, asset.media_type, asset.body);
     let response = response.with_etag(asset.etag).with("Cache-Control", caching);
     if page { response.with("Content-Security-Policy", POLICY) } else { response }
+}
+
+/// Whether the page shows a replay there; with an extension or a further part it is the replay's media.
+fn is_replay(path: &str) -> bool {
+    path.strip_prefix("replay/").is_some_and(|id| !id.is_empty() && !id.contains(['.', '/']))
 }

@@ -11,6 +11,7 @@ use control::request::Action;
 use media::hls::MediaPlaylist;
 
 use super::flv::Flv;
+use super::pictures::{self, Known};
 use super::plain::{NoFile, Wanted};
 use super::span::{BadSpan, Span};
 use super::url::{self, Named, What};
@@ -21,10 +22,11 @@ use crate::http::body::Body;
 use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
+use crate::snapshot;
 use crate::store::{Format, Index, Part, PartState, Recording};
 
 /// The parameter that holds the token.
-const TOKEN: &str = "s";
+pub const TOKEN: &str = "s";
 
 /// What will not change any more may be kept for a day; then it is asked for again, as it may have been deleted.
 const KEEP: &str = "public, max-age=86400";
@@ -49,6 +51,8 @@ enum Failure {
     BadSpan,
     /// It cannot be one file.
     NotOne(&'static str, &'static str, &'static str),
+    /// No picture can be made of it.
+    NoPicture(snapshot::Failure),
     /// The index or a file cannot be read.
     Broken(String),
 }
@@ -65,6 +69,12 @@ impl From<io::Error> for Failure {
             io::ErrorKind::NotFound => Failure::Gone,
             _ => Failure::Broken(error.to_string()),
         }
+    }
+}
+
+impl From<snapshot::Failure> for Failure {
+    fn from(failure: snapshot::Failure) -> Failure {
+        Failure::NoPicture(failure)
     }
 }
 
@@ -118,6 +128,7 @@ impl Failure {
                 "from、to 是从开头算起的秒数（如 90.5）或时间（如 2026-01-31T20:00:00+08:00），且 from 在前",
             ),
             Failure::NotOne(code, message, zh) => Response::error(409, code, message, zh),
+            Failure::NoPicture(failure) => failure.response(),
             Failure::Broken(error) => {
                 tracing::error!(error, "a replay cannot be read");
                 Response::error(
@@ -170,6 +181,9 @@ async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> R
             let part = parts.iter().find(|part| part.number == number).ok_or(Failure::Absent)?;
             file(root, part, "video/mp4").await?
         }
+        What::Poster | What::Thumbnails | What::Sheet(..) => {
+            pictured(app, root, &recording, known(index, parts).await?, named.what, &token()).await?
+        }
         What::Mp4 | What::Flv => {
             let span = Span::of(&query, &parts)?;
             let (format, media_type) = match named.what {
@@ -218,7 +232,8 @@ fn admit(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Result
 /// Whether a request is the first of a viewer's: of a file, the one that asks for its beginning.
 fn begins(head: &Head, what: What) -> bool {
     let from_start = head.header("range").is_none_or(|range| range.trim().starts_with("bytes=0-"));
-    head.method == Method::Get && !matches!(what, What::Part(_)) && from_start
+    let is_media = matches!(what, What::Playlist | What::Mp4 | What::Flv);
+    head.method == Method::Get && is_media && from_start
 }
 
 fn whole(playlist: String) -> Response {
@@ -239,6 +254,45 @@ async fn list(
         known.push((part, keys));
     }
     Ok(playlist::of(&known, recording.state.is_open(), span, uri))
+}
+
+/// Its parts with where a decoder can start in each.
+async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, Failure> {
+    let mut known = Vec::new();
+    for part in parts {
+        let keys = index.keys(&part.recording, part.number).await?;
+        known.push((part, keys));
+    }
+    Ok(known)
+}
+
+/// Its pictures.
+async fn pictured(
+    app: &App,
+    root: &Path,
+    recording: &Recording,
+    parts: Vec<Known>,
+    what: What,
+    token: &str,
+) -> Result<Response, Failure> {
+    let (pictures, snapshots, id) = (&app.replays.pictures, &app.snapshots, &recording.id);
+    let caching = if recording.state.is_open() { "max-age=60" } else { KEEP };
+    let jpeg = match what {
+        What::Sheet(part, number) => {
+            let plans = pictures::plans(&parts);
+            let plan = plans.iter().find(|plan| (plan.part, plan.number) == (part, number));
+            pictures.sheet(snapshots, root, id, &parts, plan.ok_or(Failure::Absent)?).await?.jpeg.clone()
+        }
+        What::Poster => pictures.poster(snapshots, root, id, &parts).await?,
+        _ => {
+            let list = pictures.list(snapshots, root, id, &parts, &format!("?{TOKEN}={token}")).await?;
+            // A token in it is one viewer's.
+            return Ok(
+                Response::bytes(200, "text/vtt; charset=utf-8", list).with("Cache-Control", "no-store")
+            );
+        }
+    };
+    Ok(Response::bytes(200, "image/jpeg", jpeg).with("Cache-Control", caching))
 }
 
 /// A recorded file, as far as it goes.

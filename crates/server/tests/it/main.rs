@@ -26,6 +26,7 @@ mod record;
 mod relay;
 mod relay_orders;
 mod replay;
+mod replay_page;
 mod show;
 mod slow;
 mod snapshot;

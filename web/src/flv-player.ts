@@ -1,38 +1,25 @@
 import type Mpegts from 'mpegts.js';
-import { chase, newest, type Span } from './chase';
-import { Stalls } from './stalls';
-
-/** What the player tells the room. */
-export interface Listener {
-  /** Pictures move. */
-  playing(): void;
-  /** Pictures stand still although they should not. */
-  stalled(): void;
-  /** The browser wants a tap first. */
-  blocked(): void;
-  /** Something other than the page paused it: a headset, the small window, a phone call. */
-  paused(): void;
-  /** The connection is over, for whatever reason: the server knows why. */
-  broken(): void;
-  /** The bytes arrive and this browser cannot decode them. */
-  undecodable(): void;
-}
+import { chase, newest } from './chase';
+import { Motion } from './motion';
+import { spans, type Level, type Listener, type Playback } from './playback';
+import type { Stalls } from './stalls';
 
 /** How long a connection may bring nothing. */
 const SILENCE_MS = 12_000;
 const TICK_MS = 500;
 
-/** One connection to one stream, shown in the page's video element, kept close to the newest picture. */
-export class Player {
-  /** How far behind the newest picture, in seconds. */
+/** One connection to one stream as FLV, shown in the page's video element, kept close to the newest picture. */
+export class FlvPlayer implements Playback {
   behind: number | null = null;
+  readonly range = null;
+  readonly levels: Level[] = [];
+  level: number | null = null;
   private player: Mpegts.Player | null = null;
   private dead = false;
-  private moved = false;
   private lastEnd = 0;
   private lastArrival = performance.now();
+  private readonly motion: Motion;
   private readonly timer: number;
-  private readonly off: (() => void)[] = [];
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -40,44 +27,32 @@ export class Player {
     private readonly stalls: Stalls,
     private readonly listener: Listener,
   ) {
-    this.on('playing', () => this.goes());
-    this.on('waiting', () => this.stands());
-    this.on('timeupdate', () => this.tick());
+    this.motion = new Motion(video, stalls, listener);
+    this.motion.on('timeupdate', () => this.tick());
     // Arrives in the background too, where timers are slowed down.
-    this.on('progress', () => this.tick());
-    this.on('pause', () => this.rests());
+    this.motion.on('progress', () => this.tick());
     this.timer = window.setInterval(() => this.tick(), TICK_MS);
     void this.open();
   }
 
-  /** Plays, from a tap of the viewer's or by itself. */
-  async play(): Promise<void> {
-    try {
-      await this.video.play();
-    } catch (error) {
-      const refused = error instanceof DOMException && error.name === 'NotAllowedError';
-      if (this.dead || !refused) return;
-      // With sound it is not allowed, and without it may be.
-      if (!this.video.muted) {
-        this.video.muted = true;
-        return this.play();
-      }
-      this.listener.blocked();
-    }
+  play(): Promise<void> {
+    return this.motion.play();
   }
 
-  /** Goes to the newest picture at once: the page was in the background, or paused. */
   catchUp(): void {
     this.stalls.forget();
-    const there = newest(this.video.currentTime, this.spans());
+    const there = newest(this.video.currentTime, spans(this.video.buffered));
     if (there !== null) this.video.currentTime = there;
   }
+
+  /** There is nothing to seek in: what is past is not kept. */
+  seek(): void {}
 
   destroy(): void {
     if (this.dead) return;
     this.dead = true;
     clearInterval(this.timer);
-    this.off.forEach((remove) => remove());
+    this.motion.destroy();
     this.video.playbackRate = 1;
     try {
       this.player?.destroy();
@@ -131,49 +106,18 @@ export class Player {
   private tick(): void {
     if (this.dead) return;
     const video = this.video;
-    const spans: Span[] = [];
-    for (let i = 0; i < video.buffered.length; i++)
-      spans.push([video.buffered.start(i), video.buffered.end(i)]);
+    const buffered = spans(video.buffered);
     const now = performance.now();
-    const end = spans[spans.length - 1]?.[1] ?? 0;
+    const end = buffered[buffered.length - 1]?.[1] ?? 0;
     if (end !== this.lastEnd) {
       this.lastEnd = end;
       this.lastArrival = now;
     }
-    const plan = chase(video.currentTime, video.playbackRate, spans);
+    const plan = chase(video.currentTime, video.playbackRate, buffered);
     this.behind = plan.behind;
     if (video.playbackRate !== plan.rate) video.playbackRate = plan.rate;
     if (plan.seek !== null && !video.seeking) video.currentTime = plan.seek;
     // Also the end of a connection that a changed network left hanging: nobody closes that.
     if (now - this.lastArrival > SILENCE_MS) this.listener.broken();
-  }
-
-  private spans(): Span[] {
-    const buffered = this.video.buffered;
-    return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
-  }
-
-  private goes(): void {
-    this.moved = true;
-    this.stalls.end(performance.now());
-    this.listener.playing();
-  }
-
-  private stands(): void {
-    // Until the first picture it is not a stall but a start, and a jump waits for its own good.
-    if (!this.moved || this.video.seeking || this.video.paused) return;
-    this.stalls.begin(performance.now());
-    this.listener.stalled();
-  }
-
-  private rests(): void {
-    if (this.dead || !this.moved || this.video.ended) return;
-    this.stalls.forget();
-    this.listener.paused();
-  }
-
-  private on(event: string, act: () => void): void {
-    this.video.addEventListener(event, act);
-    this.off.push(() => this.video.removeEventListener(event, act));
   }
 }

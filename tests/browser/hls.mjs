@@ -1,0 +1,88 @@
+// Watches the demo over HLS: the delay, the way back into what is past, and back to live, from HLS and from FLV.
+import { WINDOWS, frames, look, open, run, said, seek } from './common.mjs';
+
+const [origin, out] = process.argv.slice(2);
+/** Frames of a second of the demo: one lamp each. */
+const LAMPS = 25;
+
+/**
+ * The delay from the server's clock to the eye, in seconds: the demo's lamps say which part of a second is shown, and
+ * the page's own figure says which second.
+ */
+async function delay(page) {
+  const estimate = parseFloat((await said(page)).figures['延迟（估计）']);
+  const into = await page.evaluate((lamps) => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [640, 360];
+    const g = canvas.getContext('2d', { willReadFrequently: true });
+    g.drawImage(document.querySelector('video'), 0, 0, 640, 360);
+    const now = Date.now();
+    const green = Array.from({ length: lamps }, (_, i) => g.getImageData(124 + Math.round((i * 382) / (lamps - 1)) + 5, 285, 1, 1).data[1]);
+    const shown = (green.indexOf(Math.max(...green)) * 1_000) / lamps;
+    return ((((now - shown) % 1_000) + 1_000) % 1_000) / 1_000;
+  }, LAMPS);
+  const seconds = Math.round(estimate - into);
+  return { estimate, measured: Math.max(0, seconds) + into };
+}
+
+await run(async (browser, check) => {
+  for (const { name, ...window } of WINDOWS) {
+    const { page, errors, outside } = await open(browser, origin, window);
+    await page.goto(`${origin}/play/live/demo?player=hls`);
+    await page.waitForFunction(() => document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames > 10, null, { timeout: 30_000 });
+    const first = await look(page);
+    await frames(page, 75);
+    const second = await look(page);
+    check(`${name}: the picture moves over HLS`, second.hash !== first.hash && second.time > first.time + 1, [first, second]);
+    check(`${name}: sound is decoded`, second.audioBytes > 0, second);
+    const behind = await delay(page);
+    check(`${name}: at most two seconds behind`, behind.measured <= 2, behind);
+
+    // The window grows from the first viewer on.
+    await page.waitForFunction(() => /^-0:(1[2-9]|[2-5]\d)$/.test(document.querySelector('.here')?.textContent ?? ''), null, { timeout: 60_000 });
+    const live = await look(page);
+    await seek(page, 0.2);
+    await page.waitForFunction(() => document.querySelector('.to-live')?.textContent === '回到直播', null, { timeout: 30_000 });
+    await frames(page, 30);
+    const past = await look(page);
+    check(`${name}: it goes back`, past.time < live.time - 4, [live, past, await said(page)]);
+    await page.screenshot({ path: `${out}/hls-${name}-past.png` });
+
+    await page.locator('.seek').focus();
+    await page.keyboard.press('ArrowRight');
+    await frames(page, 10);
+    const later = await look(page);
+    check(`${name}: a key steps ahead`, later.time > past.time + 4, [past, later]);
+
+    await page.locator('.to-live').click();
+    await page.waitForFunction(() => document.querySelector('.to-live')?.textContent === '直播', null, { timeout: 30_000 });
+    await frames(page, 30);
+    const back = await delay(page);
+    check(`${name}: back to live`, back.measured <= 2.5, [back, await said(page)]);
+    check(`${name}: nothing was loaded from elsewhere`, outside.length === 0, outside);
+    check(`${name}: no error in the page`, errors.length === 0, errors);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(`${name}: nothing sticks out sideways`, overflow <= 0, overflow);
+    await page.screenshot({ path: `${out}/hls-${name}.png` });
+    await page.context().close();
+  }
+
+  // FLV keeps nothing, and the page turns to HLS for what is past and back for what is now.
+  const { page, errors } = await open(browser, origin);
+  const media = [];
+  page.on('request', (request) => /[.](flv|m3u8)/.test(request.url()) && media.push(new URL(request.url()).pathname.split('.').pop()));
+  await page.goto(`${origin}/play/live/demo`);
+  await page.waitForFunction(() => document.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames > 10, null, { timeout: 30_000 });
+  check('FLV is what is played', media.join() === 'flv', media);
+  await page.locator('.seek').waitFor({ timeout: 30_000 });
+  await seek(page, 0.2);
+  await page.waitForFunction(() => document.querySelector('.stage').dataset.state === 'playing' && document.querySelector('.to-live')?.textContent === '回到直播', null, { timeout: 30_000 });
+  await frames(page, 30);
+  check('what is past comes over HLS', media.includes('m3u8'), media);
+  media.length = 0;
+  await page.locator('.to-live').click();
+  await page.waitForFunction(() => document.querySelector('.to-live')?.textContent === '直播', null, { timeout: 30_000 });
+  await frames(page, 30);
+  check('what is now comes over FLV again', media[0] === 'flv', media);
+  check('no error in the page', errors.length === 0, errors);
+});

@@ -1,0 +1,163 @@
+import type Hls from 'hls.js';
+import type { ErrorData, LevelDetails } from 'hls.js';
+import type { Span } from './chase';
+import { Motion } from './motion';
+import { spans, type Level, type Listener, type Playback, type Range } from './playback';
+import { smallNumbersLoader } from './small-numbers';
+import type { Stalls } from './stalls';
+
+/** How much that was shown stays in memory, for a short way back without the network. */
+const BEHIND_S = 60;
+/** The oldest segment of a live window goes while one looks at it, so a jump keeps off it. */
+const MARGIN_S = 2;
+/** A small delay is played away at this rate, which nobody hears. */
+const HURRY = 1.1;
+
+/** Where to begin. */
+export type Start =
+  | { at: 'live' }
+  /** So many seconds before the newest picture. */
+  | { at: 'behind'; seconds: number }
+  /** At a time of a show that is over. */
+  | { at: 'time'; seconds: number };
+
+/** HLS through Media Source Extensions. */
+export class HlsPlayer implements Playback {
+  private hls: Hls | null = null;
+  private dead = false;
+  private recovered = false;
+  private readonly motion: Motion;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly url: string,
+    private readonly start: Start,
+    private readonly stalls: Stalls,
+    private readonly listener: Listener,
+  ) {
+    this.motion = new Motion(video, stalls, listener);
+    void this.open();
+  }
+
+  get behind(): number | null {
+    return this.details?.live && this.start.at !== 'time' ? (this.hls?.latency ?? null) : null;
+  }
+
+  get range(): Range | null {
+    const details = this.details;
+    if (!details) return null;
+    const { currentTime: position } = this.video;
+    const buffered: Span[] = spans(this.video.buffered);
+    // All of a recording stays, also while it grows.
+    if (!details.live || this.start.at === 'time')
+      return { start: details.fragmentStart, end: details.edge, position, buffered };
+    const end = details.edge + Math.min(details.age, details.targetduration) - this.distance(details);
+    return { start: Math.min(details.fragmentStart + MARGIN_S, end), end, position, buffered };
+  }
+
+  get levels(): Level[] {
+    const levels = this.hls?.levels ?? [];
+    if (levels.length < 2) return [];
+    return levels.map((one) => ({ height: one.height || null, kbps: one.bitrate / 1_000 || null })).reverse();
+  }
+
+  get level(): number | null {
+    const hls = this.hls;
+    return !hls || hls.autoLevelEnabled ? null : hls.levels.length - 1 - hls.nextLevel;
+  }
+
+  set level(chosen: number | null) {
+    // It counts from the lowest.
+    if (this.hls) this.hls.nextLevel = chosen === null ? -1 : this.hls.levels.length - 1 - chosen;
+  }
+
+  play(): Promise<void> {
+    // While it stood, the window may have gone on without it.
+    const range = this.range;
+    if (range && range.position < range.start) this.seek(range.start);
+    return this.motion.play();
+  }
+
+  catchUp(): void {
+    this.stalls.forget();
+    const there = this.hls?.liveSyncPosition;
+    if (this.details?.live && there && there > this.video.currentTime) this.video.currentTime = there;
+  }
+
+  seek(to: number): void {
+    this.stalls.forget();
+    this.video.currentTime = to;
+  }
+
+  destroy(): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.motion.destroy();
+    // It may be in the middle of playing a delay away; the rate of a recorded show is the viewer's.
+    if (this.start.at !== 'time') this.video.playbackRate = 1;
+    this.hls?.destroy();
+    this.hls = null;
+  }
+
+  private get details(): LevelDetails | null {
+    return this.hls?.latestLevelDetails ?? null;
+  }
+
+  private async open(): Promise<void> {
+    let library: typeof import('hls.js');
+    try {
+      library = await import('hls.js/light');
+    } catch {
+      if (!this.dead) this.listener.broken();
+      return;
+    }
+    if (this.dead) return;
+    const { default: Library, Events } = library;
+    const hls = new Library({
+      backBufferLength: BEHIND_S,
+      // A recording that still grows is not live: it is played from where the viewer is, as fast as the viewer likes.
+      maxLiveSyncPlaybackRate: this.start.at === 'time' ? 1 : HURRY,
+      liveDurationInfinity: true,
+      pLoader: smallNumbersLoader(library),
+      startPosition: this.start.at === 'time' ? this.start.seconds : -1,
+    });
+    this.hls = hls;
+    if (this.start.at === 'behind') {
+      // To begin in the past is to begin with a large delay, which is taken back as soon as that has begun.
+      hls.targetLatency = this.start.seconds;
+      hls.once(Events.FRAG_BUFFERED, () => {
+        const details = this.details;
+        if (details) hls.targetLatency = this.distance(details);
+      });
+    }
+    hls.on(Events.ERROR, (_, fault) => this.fail(library, fault));
+    hls.attachMedia(this.video);
+    hls.loadSource(this.url);
+    void this.play();
+  }
+
+  /** How far from the edge a viewer who wants no delay is, by the server's advice. */
+  private distance({ partHoldBack, holdBack, targetduration }: LevelDetails): number {
+    return partHoldBack || holdBack || 3 * targetduration;
+  }
+
+  private fail({ ErrorDetails, ErrorTypes }: typeof import('hls.js'), fault: ErrorData): void {
+    if (this.dead || !fault.fatal) return;
+    const codec: string[] = [
+      ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+      ErrorDetails.BUFFER_ADD_CODEC_ERROR,
+      ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
+    ];
+    // A decoder that stumbled over one picture goes on after the next key frame.
+    const again = fault.type === ErrorTypes.MEDIA_ERROR && !codec.includes(fault.details) && !this.recovered;
+    this.recovered = true;
+    if (again) this.hls?.recoverMediaError();
+    // It is told of its faults from the middle of its own work, and must have returned before it is taken down.
+    else
+      setTimeout(() => {
+        if (this.dead) return;
+        if (fault.type === ErrorTypes.MEDIA_ERROR) this.listener.undecodable();
+        else this.listener.broken();
+      }, 0);
+  }
+}
