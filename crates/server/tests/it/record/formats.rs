@@ -14,12 +14,12 @@ const AUDIO: &str = "sine=frequency=440:sample_rate=48000:duration=4";
 const EMPTY: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
 /// Publishes what ffmpeg makes with these arguments, and compares.
-fn check(version: Version, encode: &[&str], formats: &[&str]) {
+fn check(version: Version, encode: &[&str], formats: &[&str], filter: &[&'static str]) {
     let folder = Folder::new("record");
     let original = folder.file("original.flv").to_string_lossy().into_owned();
     let inputs = ["-f", "lavfi", "-i", VIDEO, "-f", "lavfi", "-i", AUDIO];
     ffmpeg::run(version, &[&inputs, encode, &["-f", "flv", &original]].concat());
-    let expected = hashes(version, Path::new(&original), &folder);
+    let expected = hashes(version, Path::new(&original), &folder, filter);
     let quoted: Vec<String> = formats.iter().map(|format| format!("{format:?}")).collect();
     let file = format!("[[record]]\ngap_seconds = 0\nformats = [{}]\n", quoted.join(", "));
     let api = api(&file, &[("hub.grace_seconds", "0")]);
@@ -38,16 +38,18 @@ fn check(version: Version, encode: &[&str], formats: &[&str]) {
         api.weir.wait_for(format, || files(&api, &id(&over), format).len() == 1);
         let path = files(&api, &id(&over), format).remove(0);
         let tracks = if *format == "aac" { &[1][..] } else { &[0, 1] };
-        compare(&expected, &hashes(version, &path, &folder), tracks, *format != "aac", format);
+        compare(&expected, &hashes(version, &path, &folder, filter), tracks, *format != "aac", format);
         no_warnings(version, &path);
     }
 }
 
 /// The packets of a file.
-fn hashes(version: Version, file: &Path, folder: &Folder) -> Vec<Packet> {
+fn hashes(version: Version, file: &Path, folder: &Folder, filter: &[&'static str]) -> Vec<Packet> {
     let out = folder.file("file.md5").to_string_lossy().into_owned();
     let input = file.to_string_lossy().into_owned();
     let mut args = vec!["-i", &input, "-map", "0", "-c", "copy"];
+    // In FLV each picture of AV1 has a delimiter before it, which MP4 leaves out.
+    args.extend(filter);
     if input.ends_with(".aac") {
         // The headers that this format puts before each frame are no part of it.
         args.extend(["-bsf:a", "aac_adtstoasc"]);
@@ -78,13 +80,15 @@ fn compare(expected: &[Packet], seen: &[Packet], tracks: &[u32], times: bool, wh
 /// Neither a look at the file nor decoding it gives cause for complaint.
 fn no_warnings(version: Version, path: &Path) {
     let path = path.to_string_lossy().into_owned();
+    // That a file without times has no exact length is a warning about the format.
+    let level = if path.ends_with(".aac") { "error" } else { "warning" };
     if version == Version::Debian {
         let mut ffprobe = Command::new("ffprobe");
-        ffprobe.args(["-v", "warning", "-count_frames", "-show_streams", &path]);
+        ffprobe.args(["-v", level, "-count_frames", "-show_streams", &path]);
         let done = Running::new(ffprobe).wait();
         assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{path}");
     }
-    let done = ffmpeg::run(version, &["-v", "warning", "-i", &path, "-f", "null", "-"]);
+    let done = ffmpeg::run(version, &["-v", level, "-i", &path, "-f", "null", "-"]);
     assert_eq!(done.stderr, "", "{path}");
 }
 
@@ -94,7 +98,7 @@ fn h264_and_aac_are_recorded_frame_by_frame_in_every_format() {
         "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "50", "-pix_fmt", "yuv420p", "-c:a",
         "aac",
     ];
-    check(Version::Debian, &encode, &["fmp4", "mp4", "flv", "hls", "aac"]);
+    check(Version::Debian, &encode, &["fmp4", "mp4", "flv", "hls", "aac"], &[]);
 }
 
 #[test]
@@ -111,12 +115,12 @@ fn hevc_is_recorded_frame_by_frame() {
         "-c:a",
         "aac",
     ];
-    check(Version::New, &encode, &["fmp4", "mp4", "flv"]);
+    check(Version::New, &encode, &["fmp4", "mp4", "flv"], &[]);
 }
 
 #[test]
 fn av1_and_opus_are_recorded_frame_by_frame() {
     let encode =
         ["-c:v", "libaom-av1", "-cpu-used", "8", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "libopus"];
-    check(Version::New, &encode, &["fmp4", "mp4", "flv"]);
+    check(Version::New, &encode, &["fmp4", "mp4", "flv"], &["-bsf:v", "av1_metadata=td=remove"]);
 }
