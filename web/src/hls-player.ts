@@ -3,7 +3,6 @@ import type { ErrorData, LevelDetails } from 'hls.js';
 import type { Span } from './chase';
 import { Motion } from './motion';
 import { spans, type Level, type Listener, type Playback, type Range } from './playback';
-import { smallNumbersLoader } from './small-numbers';
 import type { Stalls } from './stalls';
 
 /** How much that was shown stays in memory, for a short way back without the network. */
@@ -118,7 +117,6 @@ export class HlsPlayer implements Playback {
       // A recording that still grows is not live: it is played from where the viewer is, as fast as the viewer likes.
       maxLiveSyncPlaybackRate: this.start.at === 'time' ? 1 : HURRY,
       liveDurationInfinity: true,
-      pLoader: smallNumbersLoader(library),
       startPosition: this.start.at === 'time' ? this.start.seconds : -1,
     });
     this.hls = hls;

@@ -315,7 +315,7 @@ impl App {
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
             sessions: Sessions::default(),
-            hls: Hls::new(&config, secrets, &clock)?,
+            hls: Hls::new(&config, secrets, &clock, data)?,
             relays: Relays::new(&config)?,
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),

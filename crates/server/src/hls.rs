@@ -18,6 +18,7 @@ mod token;
 pub mod url;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct Hls {
     settings: Settings,
     tokens: Tokens,
     audience: Audience,
-    numbering: Numbering,
+    numbering: Arc<Numbering>,
     packagers: Mutex<HashMap<(Name, Container), Arc<Packager>>>,
     waiting: Semaphore,
     clock: Clock,
@@ -65,12 +66,17 @@ pub struct Held {
 
 impl Hls {
     /// Nothing is packaged yet.
-    pub fn new(config: &Config, secrets: &Secrets, clock: &Clock) -> anyhow::Result<Hls> {
+    pub fn new(
+        config: &Config,
+        secrets: &Secrets,
+        clock: &Clock,
+        data: Option<&Path>,
+    ) -> anyhow::Result<Hls> {
         Ok(Hls {
             settings: Settings::new(config),
             tokens: Tokens::new(secrets)?,
             audience: Audience::default(),
-            numbering: Numbering::new(clock),
+            numbering: Arc::new(Numbering::new(clock, data)),
             packagers: Mutex::default(),
             waiting: Semaphore::new(WAITING_MAX),
             clock: clock.clone(),
@@ -124,7 +130,9 @@ impl Hls {
             }
         }
         let now_ms = self.clock.now_ms();
+        let mut short = false;
         self.lock().retain(|_, packager| {
+            short |= self.numbering.raise(packager.shelf.numbers());
             let is_needed = self.settings.always
                 && packager.container == self.settings.container
                 && packager.stream.phase() != Phase::Ended;
@@ -134,6 +142,11 @@ impl Hls {
             }
             stays
         });
+        if short {
+            let numbering = self.numbering.clone();
+            // Nobody waits for it: it is needed after the next crash.
+            drop(tokio::task::spawn_blocking(move || numbering.set_aside()));
+        }
         self.audience.sweep(now_ms, self.clock.unix_seconds());
     }
 
