@@ -30,6 +30,7 @@ use crate::replay::Replays;
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
+use crate::storage::{self, Storage};
 use crate::store::Store;
 use crate::{acme, api, demo, http, net, rtmp};
 
@@ -61,6 +62,8 @@ pub struct App {
     pub records: Records,
     /// What viewers get of them.
     pub replays: Replays,
+    /// Where recordings are kept besides this machine.
+    pub storage: Arc<Storage>,
     /// What is counted for whoever watches the server.
     pub counts: Counts,
     /// What is wrong with what is pushed.
@@ -204,6 +207,7 @@ impl Server {
         }
         tasks.spawn(sweep(app.clone()));
         tasks.spawn(record::run(app.clone()));
+        tasks.spawn(storage::run(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
@@ -221,6 +225,7 @@ impl Server {
 
     /// Stops accepting, says goodbye to every viewer and publisher, and returns when they are gone.
     pub async fn stop(mut self) {
+        self.app.storage.stop();
         // First, because a recording ends with the last frame and not with the end of its stream.
         record::stop(&self.app).await;
         self.tasks.shutdown().await;
@@ -321,6 +326,7 @@ impl App {
             drain: Drain::default(),
             replays: Replays::new(secrets)?,
             records: Records::new(data, store.as_ref(), &config),
+            storage: Arc::new(Storage::new(&config.storage)),
             counts: Counts::default(),
             health: Health::default(),
             cors: RwLock::new(Arc::new(Cors { origins: config.http.cors_origins.clone() })),

@@ -57,6 +57,8 @@ pub struct Config {
     pub relays: Relays,
     /// What is written to disk, in general.
     pub recordings: Recordings,
+    /// Where recordings are kept besides this machine.
+    pub storage: Storage,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -239,6 +241,26 @@ pub struct Recordings {
     pub min_free_mb: u64,
     pub resume_free_mb: u64,
     pub queue_mb: usize,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Storage {
+    pub bucket: String,
+    pub endpoint: String,
+    pub region: String,
+    pub path_style: bool,
+    pub prefix: String,
+    pub access_key_id: String,
+    pub secret_access_key: Secret,
+    pub ca_file: String,
+    pub keep_local_mb: u64,
+    pub part_mb: u64,
+    pub uploads: usize,
+    pub max_mbit: u64,
+    pub timeout_seconds: u64,
 }
 
 /// `[compat]`

@@ -12,7 +12,7 @@
 //!   it can be played at every instant, and a crash costs what was not written: two seconds at most.
 //! - A disk that is slow fills the queue; then a piece is left out, and counted. One that is full or takes no writes ends the
 //!   recordings, which is told as an [`Alert`]; they begin again when it does. The stream itself never waits for a disk.
-//! - One show is one [`Recording`](crate::store::Recording): it goes on when its stream comes back within
+//! - One show is one [`Recording`]: it goes on when its stream comes back within
 //!   [`Options::gap_seconds`].
 //! - What a crash left is closed at the next start (`recover`); the whole index can be made again from the files.
 
@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use hub::{Hub, Name, Phase};
+use tokio::sync::watch;
 use tracing::{error, info};
 
 pub use disk::Space;
@@ -54,13 +55,13 @@ pub use playlist::playlist;
 pub use prune::expired;
 pub use recover::{Outcome, reindex};
 pub use rules::{Options, Rule, nearest};
-pub(crate) use scan::scan;
+pub(crate) use scan::scan_at;
 pub use supervisor::{run, stop};
 pub use whole::{NotOne, Whole};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::store::Store;
+use crate::store::{Format, Recording, Store};
 use disk::Lock;
 use entry::{Control, Entry};
 use queue::Job;
@@ -81,6 +82,8 @@ pub struct Records {
     alert: Mutex<Option<Alert>>,
     reindex: Mutex<Reindex>,
     space: Mutex<Option<Space>>,
+    /// What a crash left open has been closed.
+    recovered: watch::Sender<bool>,
 }
 
 /// How far the index is made again.
@@ -169,6 +172,7 @@ impl Records {
             alert: Mutex::default(),
             reindex: Mutex::default(),
             space: Mutex::default(),
+            recovered: watch::Sender::new(false),
         };
         records.reload(config);
         if let (Err(why), false) = (&records.disk, config.record.is_empty()) {
@@ -217,6 +221,22 @@ impl Records {
     /// How much room there is, as it was a moment ago.
     pub fn space(&self) -> Option<Space> {
         *self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes have to go from the disk for recording to go on for a while.
+    pub fn missing_room(&self) -> u64 {
+        self.space().map_or(0, |space| self.resume_free.saturating_sub(space.free))
+    }
+
+    /// Whether files of a recording must stay on the disk, because others are made of them at its end.
+    pub fn needs_parts(&self, id: &str) -> bool {
+        self.entry(id).is_some_and(|entry| entry.options.formats.contains(&Format::Mp4))
+    }
+
+    /// Returns when what a crash left open has been closed.
+    pub async fn recovered(&self) {
+        // The other end is this.
+        let _ = self.recovered.subscribe().wait_for(|done| *done).await;
     }
 
     /// Begins to record a stream that is on air, until it ends or somebody stops it. Returns the recording's id.
@@ -297,6 +317,7 @@ impl Records {
         } else {
             let folder = disk.root.join(&recording.folder);
             tokio::task::spawn_blocking(move || sidecar::set_hidden(&folder, hidden)).await??;
+            disk.store.uploads.set_note(id, None).await?;
         }
         Ok(found)
     }
@@ -319,7 +340,7 @@ impl Records {
                 (state.done, state.total) = (done, total);
             };
             let is_open = |id: &str| records.is_open(id);
-            let made = reindex(&disk.root, &disk.store, &is_open, &progress).await;
+            let made = reindex(&disk.root, &disk.store, &app.storage, &is_open, &progress).await;
             let made = made.inspect_err(|error| error!("the index was not made again: {error:#}"));
             let mut state = records.lock_reindex();
             (state.running, state.outcome) = (false, made.ok());
@@ -377,6 +398,11 @@ pub fn root(data: &Path, config: &Config) -> PathBuf {
         "" => data.join(FOLDER),
         dir => PathBuf::from(dir),
     }
+}
+
+/// Where the note that lies beside the files of a recording is, below the folder of all.
+pub fn note_path(recording: &Recording) -> String {
+    format!("{}/{}", recording.folder, sidecar::FILE)
 }
 
 /// Whether no server records into this folder at the moment.

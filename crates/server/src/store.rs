@@ -14,6 +14,7 @@
 mod index;
 mod keys;
 mod recording;
+mod uploads;
 mod writer;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub use index::Index;
 pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
 pub use recording::{Filter, Format, Page, Part, PartState, Recording, State};
+pub use uploads::{Backlog, ToDelete, Upload, Uploads};
 pub use writer::Writer;
 
 /// The database's file in the data folder.
@@ -50,6 +52,8 @@ pub struct Store {
     pub index: Index,
     /// What is written.
     pub writer: Writer,
+    /// What goes to the object store.
+    pub uploads: Uploads,
 }
 
 impl Store {
@@ -73,7 +77,11 @@ impl Store {
         let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
         MIGRATIONS.run(&write).await.with_context(told)?;
         let read = pool(READERS).connect_lazy_with(options.read_only(true));
-        Ok(Store { index: Index::new(read, write.clone()), writer: Writer::new(write) })
+        Ok(Store {
+            index: Index::new(read.clone(), write.clone()),
+            uploads: Uploads::new(read, write.clone()),
+            writer: Writer::new(write),
+        })
     }
 
     /// Writes what is left and closes the connections.

@@ -1,5 +1,7 @@
 //! `/api/v1/recordings`: streams on disk, seen, started, stopped, deleted; and the disk that they are on.
 
+use std::sync::atomic::Ordering;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -144,8 +146,10 @@ shape! {
         duration_ms: u64,
         /// Bytes; of a file that is being written, those that can be played.
         bytes: u64,
-        /// `open` (more is coming), `local` (complete, on the server's disk) or `uploaded` (in the object store).
+        /// `open` (more is coming), `local` (complete, on the server's disk alone), `uploaded` (there and in the object store) or `remote` (in the object store alone).
         state: &'static str,
+        /// Its name in the object store; null when it is not there.
+        object: Option<String>,
     }
 
     /// What recordings were deleted.
@@ -172,11 +176,31 @@ shape! {
         alert: Option<StorageAlert>,
         /// How far the index is made again.
         reindex: ReindexState,
+        /// The object store; null when everything stays on this machine.
+        objects: Option<ObjectStore>,
     }
 
-    /// Why nothing is recorded at the moment.
+    /// Recordings in an object store.
+    out struct ObjectStore {
+        /// The bucket.
+        bucket: String,
+        /// Complete files that are on this machine alone.
+        waiting_files: u64,
+        /// Their bytes.
+        waiting_bytes: u64,
+        /// Bytes of all files on this machine.
+        local_bytes: u64,
+        /// Files that were stored since the start of the server.
+        stored_files: u64,
+        /// Bytes that were sent since then.
+        sent_bytes: u64,
+        /// Why nothing can be stored at the moment; null when all is well.
+        alert: Option<StorageAlert>,
+    }
+
+    /// Why nothing is recorded, or stored, at the moment.
     out struct StorageAlert {
-        /// `disk_full`, `read_only` or `io_error`.
+        /// Recording: `disk_full`, `read_only` or `io_error`. Storing: `refused`, `no_bucket`, `unreachable`, `store_error`, `unconfirmed` or `database`.
         code: &'static str,
         /// What to do.
         message: String,
@@ -334,7 +358,27 @@ fn state_of_storage(call: &Call) -> Storage {
             unreadable: reindex.outcome.map(|outcome| outcome.unreadable),
             forgotten: reindex.outcome.map(|outcome| outcome.forgotten),
         },
+        objects: objects(call),
     }
+}
+
+fn objects(call: &Call) -> Option<ObjectStore> {
+    let storage = &call.app.storage;
+    let (figures, backlog) = (storage.figures(), storage.figures().backlog());
+    Some(ObjectStore {
+        bucket: storage.bucket()?.to_owned(),
+        waiting_files: backlog.waiting_files,
+        waiting_bytes: backlog.waiting_bytes,
+        local_bytes: backlog.local_bytes,
+        stored_files: figures.files.load(Ordering::Relaxed),
+        sent_bytes: figures.bytes.load(Ordering::Relaxed),
+        alert: figures.alert().map(|alert| StorageAlert {
+            code: alert.failure.code(),
+            message: alert.failure.to_string(),
+            message_zh: alert.failure.message_zh(),
+            since: rfc3339(alert.since_ms),
+        }),
+    })
 }
 
 /// What is known after an order was carried out.
@@ -445,5 +489,6 @@ fn part(found: &Part) -> RecordingPart {
         duration_ms: found.duration_ms,
         bytes: found.bytes,
         state: PartState::word(found.state),
+        object: found.object_key.clone(),
     }
 }

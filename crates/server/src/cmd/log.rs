@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 use crate::told::told;
 
 const VARIABLE: &str = "WEIR_LOG";
-const USUAL: &str = "info";
+/// The client of object stores tells every second attempt; what comes of it is told by us.
+const USUAL: &str = "info,object_store=warn";
 
 /// Starts logging. `filter` is the flag's; without it the variable `WEIR_LOG` counts.
 pub(super) fn start(filter: Option<&str>) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -14,7 +15,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Sources};
 use crate::lang::Lang;
 use crate::record::{self, NotOne, Whole, is_id};
-use crate::store::{Format, Part, PartState, Store};
+use crate::storage::Storage;
+use crate::store::{Format, Part, Store};
 use crate::told::told;
 
 /// Most pages that are asked for: a bound on a server that never comes to an end.
@@ -179,7 +181,7 @@ fn show(args: &Show, lang: Lang) -> anyhow::Result<()> {
     let rows: Vec<_> =
         lines.into_iter().map(|(en, zh, value)| [lang.pick(en, zh).to_owned(), value]).collect();
     table(&rows)?;
-    let head = ["PART", "FORMAT", "BEGAN", "LENGTH", "BYTES", "STATE", "FILE"].map(str::to_owned);
+    let head = ["PART", "FORMAT", "BEGAN", "LENGTH", "BYTES", "STATE", "FILE", "OBJECT"].map(str::to_owned);
     let row = |part: &Value| {
         [
             cell(&part["number"]),
@@ -189,6 +191,7 @@ fn show(args: &Show, lang: Lang) -> anyhow::Result<()> {
             cell(&part["bytes"]),
             cell(&part["state"]),
             cell(&part["path"]),
+            cell(&part["object"]),
         ]
     };
     let parts = found["parts"].as_array().into_iter().flatten();
@@ -206,11 +209,12 @@ fn delete(args: &Show, lang: Lang) -> anyhow::Result<()> {
 
 fn export(args: &Export, lang: Lang) -> anyhow::Result<()> {
     let id = checked(&args.id)?;
-    let root = record::root(&args.data, &config(&args.data)?);
-    let parts = runtime()?
+    let config = config(&args.data)?;
+    let (root, runtime) = (record::root(&args.data, &config), runtime()?);
+    let parts = runtime
         .block_on(async { Store::open(&args.data).await?.index.parts(id).await.context("the index") })?;
     let parts: Vec<Part> = parts.into_iter().filter(|part| part.format == Format::Fmp4).collect();
-    if parts.is_empty() || parts.iter().any(|part| part.state == PartState::Uploaded) {
+    if parts.is_empty() {
         let data = args.data.display();
         return Err(told(
             format!(
@@ -219,7 +223,10 @@ fn export(args: &Export, lang: Lang) -> anyhow::Result<()> {
             format!("{data} 里没有录制 {id} 的文件：用 `weir recordings list` 查看"),
         ));
     }
-    let whole = Whole::of(&root, &parts).map_err(|error| match error {
+    // What is only in the object store is read from there.
+    let storage = Storage::new(&config.storage);
+    let _runtime = runtime.enter();
+    let whole = Whole::of(&parts, &|part| storage.open(&root, part)).map_err(|error| match error {
         NotOne::Changes(number) => told(
             format!("the codecs change after part {number}, which one MP4 file cannot say: take the files in {} as they are", root.display()),
             format!("第 {number} 段之后编码变了，无法合成一个 MP4：请直接使用 {} 里的文件", root.display()),
@@ -261,9 +268,10 @@ fn reindex(args: &Plain, lang: Lang) -> anyhow::Result<()> {
         Place::Offline { data, root } => {
             let made = runtime()?.block_on(async {
                 let store = Store::open(&data).await?;
+                let storage = Arc::new(Storage::new(&config(&data)?.storage));
                 let writer = tokio::spawn(store.writer.clone().run());
                 let progress = |done: usize, total: usize| bar.show(done as u64, total as u64);
-                let made = record::reindex(&root, &store, &|_| false, &progress).await;
+                let made = record::reindex(&root, &store, &storage, &|_| false, &progress).await;
                 writer.abort();
                 made
             })?;

@@ -63,6 +63,11 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("recordings.min_free_mb", 0, 1_000_000_000),
     ("recordings.resume_free_mb", 0, 1_000_000_000),
     ("recordings.queue_mb", 1, 4_096),
+    ("storage.keep_local_mb", 0, 1_000_000_000),
+    ("storage.part_mb", 5, 1_024),
+    ("storage.uploads", 1, 16),
+    ("storage.max_mbit", 0, 100_000),
+    ("storage.timeout_seconds", 1, 3_600),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
 ];
@@ -83,6 +88,9 @@ const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 
 /// Most names in one certificate: what Let's Encrypt takes.
 const DOMAINS_MAX: usize = 100;
+
+/// Longest beginning of objects' names, in bytes.
+const PREFIX_MAX: usize = 200;
 
 /// Longest text on the demo's picture, in bytes.
 const TITLE_MAX: usize = 64;
@@ -180,6 +188,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
         );
     }
     hls(config, &mut found);
+    storage(config, &mut found);
     demo(config, &mut found);
     rules_of("push", Role::Push, &config.push, &mut found);
     rules_of("play", Role::Play, &config.play, &mut found);
@@ -314,6 +323,67 @@ fn hls(config: &Config, found: &mut Found<'_>) {
             "hls.part_ms",
             "`hls.part_ms` must be at most half of `hls.segment_ms`",
             "`hls.part_ms` 应不超过 `hls.segment_ms` 的一半",
+        );
+    }
+}
+
+fn storage(config: &Config, found: &mut Found<'_>) {
+    let storage = &config.storage;
+    let is_bucket = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+        (3..=63).contains(&name.len()) && name.bytes().all(plain) && !name.contains("..")
+    };
+    if storage.bucket.is_empty() {
+        if !storage.endpoint.is_empty() {
+            found.rule(
+                "storage.endpoint",
+                "`storage.endpoint` is without effect: set `storage.bucket`, too",
+                "`storage.endpoint` 没有作用：请同时设置 `storage.bucket`",
+            );
+        }
+        return;
+    }
+    if !is_bucket(&storage.bucket) {
+        found.rule(
+            "storage.bucket",
+            "`storage.bucket` must be the name of a bucket: 3 to 63 small letters, digits, - and .",
+            "`storage.bucket` 应是桶名：3 到 63 个小写字母、数字、- 和 .",
+        );
+    }
+    let is_endpoint = |url: &str| {
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        rest.is_some_and(|rest| {
+            let host = rest.trim_end_matches('/');
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte))
+        })
+    };
+    if !storage.endpoint.is_empty() && !is_endpoint(&storage.endpoint) {
+        found.rule(
+            "storage.endpoint",
+            "`storage.endpoint` must be like https://oss-cn-hangzhou.aliyuncs.com: without the bucket, a path or a key",
+            "`storage.endpoint` 应形如 https://oss-cn-hangzhou.aliyuncs.com，不带桶名、路径和密钥",
+        );
+    }
+    if storage.access_key_id.is_empty() || storage.secret_access_key.is_empty() {
+        found.rule(
+            "storage.bucket",
+            "`storage.bucket` needs `storage.access_key_id` and `storage.secret_access_key`",
+            "设置 `storage.bucket` 后，`storage.access_key_id` 和 `storage.secret_access_key` 不能留空",
+        );
+    }
+    if storage.region.is_empty() {
+        found.rule("storage.region", "`storage.region` must not be empty", "`storage.region` 不能留空");
+    }
+    let part = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain)
+    };
+    let prefix = storage.prefix.trim_matches('/');
+    if prefix.len() > PREFIX_MAX || (!prefix.is_empty() && !prefix.split('/').all(part)) {
+        found.rule(
+            "storage.prefix",
+            "`storage.prefix` must be like weir/live: letters, digits, - _ . and /",
+            "`storage.prefix` 应形如 weir/live：字母、数字、- _ . 和 /",
         );
     }
 }

@@ -85,6 +85,11 @@ fn problems_are_told_in_chinese_too() {
     assert_eq!(problems.text(Lang::Zh), "weir.toml:2：没有配置项 `http.lisen`，是不是 `http.listen`？");
 }
 
+/// A bucket with a key.
+fn stored(text: &str) -> String {
+    format!("[storage]\naccess_key_id = \"a\"\nsecret_access_key = \"b\"\n{text}")
+}
+
 #[test]
 fn values_are_held_to_their_bounds_at_the_bound() {
     for (text, good) in [
@@ -128,6 +133,15 @@ fn values_are_held_to_their_bounds_at_the_bound() {
         ("[[domain]]\nname = \"a.b\"\nrole = \"host\"", false),
         ("[[domain]]\nname = \"a.b\"\nrole = \"push\"\n[[domain]]\nname = \"A.b\"\nrole = \"push\"", false),
         ("[[domain]]\nname = \"a.b\"\nrole = \"push\"\n[[domain]]\nname = \"a.b\"\nrole = \"play\"", true),
+        (&stored("bucket = \"a-b\""), true),
+        (&stored("bucket = \"A b\""), false),
+        (&stored("bucket = \"a-b\"\nendpoint = \"https://s3.a.b\"\nprefix = \"x/y\""), true),
+        (&stored("bucket = \"a-b\"\nendpoint = \"https://s3.a.b/a-b\""), false),
+        (&stored("bucket = \"a-b\"\nendpoint = \"s3.a.b\""), false),
+        (&stored("bucket = \"a-b\"\nprefix = \"x/../y\""), false),
+        (&stored("bucket = \"a-b\"\npart_mb = 4"), false),
+        (&stored("endpoint = \"https://s3.a.b\""), false),
+        ("[storage]\nbucket = \"a-b\"", false),
         ("domain = 3", false),
         ("http = 3", false),
         ("http = ", false),

@@ -2,13 +2,13 @@
 //! put together of others.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
+
+use crate::read_at::ReadAt;
 
 /// Bytes of a file that are read at once, and so the most that a slow reader of a file holds.
 const BLOCK: usize = 256 * 1024;
@@ -25,18 +25,6 @@ pub enum Body {
         /// Which of its bytes.
         range: Range<u64>,
     },
-}
-
-/// Something that is read like a file, from any place. Reading may wait for a disk.
-pub trait ReadAt: fmt::Debug + Send + Sync {
-    /// Fills `into` with the bytes from `offset` on. That there are not as many is an error.
-    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
-}
-
-impl ReadAt for File {
-    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(self, into, offset)
-    }
 }
 
 impl Body {
@@ -171,6 +159,7 @@ impl Buf for Chain {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write;
 
     use super::*;

@@ -66,6 +66,7 @@ pub fn text(app: &App) -> String {
     recordings(app, &mut text);
     text.family(&f::REPLAY_VIEWS).only(app.replays.figures.views());
     text.family(&f::REPLAY_SENT).only(app.replays.figures.bytes());
+    storage(app, &mut text);
     certificate(app, &mut text);
     process(&mut text);
     text.finish()
@@ -175,6 +176,28 @@ fn recordings(app: &App, text: &mut Text) {
     if let Some(space) = records.space() {
         free.only(space.free);
     }
+}
+
+fn storage(app: &App, text: &mut Text) {
+    let figures = app.storage.figures();
+    let is_used = app.storage.bucket().is_some();
+    text.family(&f::STORED_FILES).only(figures.files.load(Ordering::Relaxed));
+    text.family(&f::STORED_BYTES).only(figures.bytes.load(Ordering::Relaxed));
+    let mut failures = text.family(&f::STORAGE_FAILURES);
+    for (reason, count) in figures.failures() {
+        failures.with(&[("reason", reason)], count);
+    }
+    let backlog = figures.backlog();
+    let gauges = [(&f::STORAGE_WAITING, backlog.waiting_bytes), (&f::STORAGE_LOCAL, backlog.local_bytes)];
+    for (family, figure) in gauges {
+        let mut gauge = text.family(family);
+        if is_used {
+            gauge.only(figure);
+        }
+    }
+    text.family(&f::STORAGE_EVICTED).only(figures.evicted.load(Ordering::Relaxed));
+    let since = figures.alert().map(|alert| app.clock.unix_ms().saturating_sub(alert.since_ms).max(0));
+    text.family(&f::STORAGE_FAILING).only(seconds(since.unwrap_or_default().unsigned_abs()));
 }
 
 fn certificate(app: &App, text: &mut Text) {

@@ -71,6 +71,13 @@ families! {
     RECORDING_GAPS: Counter "weir_recording_gaps_total" [] "Pieces that are missing from recordings because the disk could not keep up (recordings.queue_mb)", "因磁盘太慢而缺失的录制片段（recordings.queue_mb）";
     RECORDING_BLOCKED: Gauge "weir_recording_blocked" [] "1 while nothing can be recorded: the disk is full or takes no writes", "无法录制（磁盘已满或不可写）时为 1";
     FREE: Gauge "weir_recordings_free_bytes" [] "Room where recordings are written", "录制目录的可用空间";
+    STORED_FILES: Counter "weir_storage_files_total" [] "Files of recordings that the object store has confirmed", "对象存储已确认收到的录制文件";
+    STORED_BYTES: Counter "weir_storage_sent_bytes_total" [] "Bytes sent to the object store", "发往对象存储的字节";
+    STORAGE_FAILURES: Counter "weir_storage_failures_total" ["reason"] "Attempts that came to nothing: refused, no_bucket, unreachable, store_error, unconfirmed, local_file, database", "未成功的上传或删除，按原因：refused、no_bucket、unreachable、store_error、unconfirmed、local_file、database";
+    STORAGE_WAITING: Gauge "weir_storage_waiting_bytes" [] "Bytes of complete files that are on this machine alone", "尚未上传的录制";
+    STORAGE_LOCAL: Gauge "weir_storage_local_bytes" [] "Bytes of recordings on this machine (storage.keep_local_mb)", "本机上的录制（storage.keep_local_mb）";
+    STORAGE_EVICTED: Counter "weir_storage_evicted_total" [] "Files that went from this machine because the object store has them", "存储确认后从本机删除的文件";
+    STORAGE_FAILING: Gauge "weir_storage_failing_seconds" [] "For how long nothing could be stored; 0 when all is well", "已经多久无法上传；正常为 0";
     CERTIFICATE: Gauge "weir_certificate_expiry_timestamp_seconds" [] "When the certificate in force ends, in seconds since 1970; absent without one", "当前证书的到期时间，1970 年以来的秒数；没有证书则无此项";
     REPLAY_VIEWS: Counter "weir_replay_views_total" [] "Times that somebody began to watch a replay", "开始观看回放的次数";
     REPLAY_SENT: Counter "weir_replay_bytes_total" [] "Bytes of replays that were asked for", "回放应答的字节数";

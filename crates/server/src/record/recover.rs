@@ -6,14 +6,17 @@
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use media::mp4::Detail;
+use tokio::runtime::Handle;
 
 use super::failure::Failure;
 use super::files::write_playlist;
-use super::sidecar::{self, Sidecar};
+use super::sidecar::{self, PartNote, Sidecar};
 use super::walk::{self, Good};
 use super::{names, plain, scan};
+use crate::storage::Storage;
 use crate::store::{Filter, Format, Key, Page, Part, PartState, RUN, Recording, State, Store};
 
 /// How many recordings of the index are looked at together.
@@ -46,6 +49,7 @@ struct Found {
 pub(super) async fn recover(
     root: &Path,
     store: &Store,
+    storage: &Arc<Storage>,
     is_open: &(dyn Fn(&str) -> bool + Sync),
 ) -> anyhow::Result<Outcome> {
     let (filter, page) = (Filter { hidden: true, ..Filter::default() }, Page { before: None, limit: 1 });
@@ -63,7 +67,7 @@ pub(super) async fn recover(
         if let Some(known) = known {
             (sidecar.reason, sidecar.ended_ms) = (known.reason, known.ended_ms);
         }
-        outcome.add(put(root, &folder, sidecar, store).await?);
+        outcome.add(put(root, &folder, sidecar, store, storage).await?);
     }
     store.writer.flush().await;
     Ok(outcome)
@@ -73,6 +77,7 @@ pub(super) async fn recover(
 pub async fn reindex(
     root: &Path,
     store: &Store,
+    storage: &Arc<Storage>,
     is_open: &(dyn Fn(&str) -> bool + Sync),
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> anyhow::Result<Outcome> {
@@ -82,7 +87,7 @@ pub async fn reindex(
     for (number, (folder, sidecar)) in all.into_iter().enumerate() {
         match sidecar {
             Some(sidecar) if seen.insert(sidecar.id.clone()) && !is_open(&sidecar.id) => {
-                outcome.add(put(root, &folder, sidecar, store).await?);
+                outcome.add(put(root, &folder, sidecar, store, storage).await?);
             }
             Some(_) => {}
             None => outcome.unreadable += 1,
@@ -107,7 +112,7 @@ async fn forget_missing(
         let missing = |recording: &&Recording| !seen.contains(&recording.id) && !is_open(&recording.id);
         for recording in page.iter().filter(missing) {
             let parts = store.index.parts(&recording.id).await?;
-            if parts.iter().all(|part| part.state != PartState::Uploaded) {
+            if !parts.iter().any(|part| part.state.is_stored()) {
                 count += usize::from(store.index.delete(&recording.id).await?);
             }
         }
@@ -127,10 +132,21 @@ impl Outcome {
 }
 
 /// Puts one recording into the index.
-async fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store) -> anyhow::Result<Outcome> {
+async fn put(
+    root: &Path,
+    folder: &str,
+    sidecar: Sidecar,
+    store: &Store,
+    storage: &Arc<Storage>,
+) -> anyhow::Result<Outcome> {
     let id = sidecar.id.clone();
     let (root, place) = (root.to_owned(), folder.to_owned());
-    let found = match tokio::task::spawn_blocking(move || read(&root, &place, sidecar)).await? {
+    let (from, storage) = (store.clone(), storage.clone());
+    let read = move || {
+        let stored = stored(&root, &place, &sidecar, &from, &storage)?;
+        read(&root, &place, sidecar, &stored)
+    };
+    let found = match tokio::task::spawn_blocking(read).await? {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!(recording = id, folder, %error, "a recording cannot be read");
@@ -145,6 +161,61 @@ async fn put(root: &Path, folder: &str, sidecar: Sidecar, store: &Store) -> anyh
         store.writer.put_part(part);
     }
     Ok(Outcome { recordings: 1, cut_bytes: found.cut_bytes, ..Outcome::default() })
+}
+
+/// Complete files of a recording that are in the object store and no longer here, as the index tells, or else the store.
+fn stored(
+    root: &Path,
+    folder: &str,
+    sidecar: &Sidecar,
+    store: &Store,
+    storage: &Storage,
+) -> anyhow::Result<Vec<(Part, Vec<Key>)>> {
+    let runtime = Handle::current();
+    let indexed = runtime.block_on(store.index.parts(&sidecar.id))?;
+    let mut stored = Vec::new();
+    for part in indexed {
+        if part.state.is_stored() && !root.join(&part.path).exists() {
+            let keys = match part.format {
+                Format::Fmp4 => runtime.block_on(store.index.keys(&sidecar.id, part.number))?,
+                _ => Vec::new(),
+            };
+            stored.push((part, keys));
+        }
+    }
+    let made = sidecar.formats().into_iter().filter(|format| ![Format::Fmp4, Format::Hls].contains(format));
+    let formats: Vec<Format> = [Format::Fmp4].into_iter().chain(made).collect();
+    for note in sidecar.parts.iter().filter(|note| note.duration_ms.is_some()) {
+        for format in &formats {
+            let path = format!("{folder}/{}", names::file(note.number, *format));
+            let known = |(part, _): &(Part, Vec<Key>)| (part.number, part.format) == (note.number, *format);
+            if stored.iter().any(known) || root.join(&path).exists() {
+                continue;
+            }
+            let looked = storage.find(&path).inspect_err(|error| {
+                tracing::warn!(path, "the object store does not say whether it has a file: {error}; make the index again when it does");
+            });
+            let Ok(looked) = looked else { return Ok(stored) };
+            let Some((object_key, bytes)) = looked else { continue };
+            let mut part = Part {
+                format: *format,
+                path,
+                bytes,
+                duration_ms: note.duration_ms.unwrap_or_default(),
+                state: PartState::Remote,
+                object_key: Some(object_key),
+                ..blank_part(sidecar, note)
+            };
+            let mut keys = Vec::new();
+            if *format == Format::Fmp4 {
+                let index = scan::scan_at(&*storage.open(root, &part)?, bytes, Detail::Fragments)?;
+                part.init_bytes = index.init.end;
+                keys = scan::keys(&index);
+            }
+            stored.push((part, keys));
+        }
+    }
+    Ok(stored)
 }
 
 /// All folders of recordings, below that of all, with what lies in them.
@@ -174,32 +245,33 @@ fn sidecars(root: &Path) -> Vec<(String, Option<Sidecar>)> {
     found
 }
 
-/// Reads a recording; what a crash left open is closed.
-fn read(root: &Path, folder: &str, mut sidecar: Sidecar) -> anyhow::Result<Found> {
+/// Reads a recording; what a crash left open is closed. Of files that are only in the object store, the index is right.
+fn read(
+    root: &Path,
+    folder: &str,
+    mut sidecar: Sidecar,
+    stored: &[(Part, Vec<Key>)],
+) -> anyhow::Result<Found> {
     let place = root.join(folder);
     let left_open = sidecar.state().is_open();
     let mut found = Found { recording: blank(folder, &sidecar), parts: Vec::new(), cut_bytes: 0 };
-    for note in &mut sidecar.parts {
+    let complete: Vec<u32> =
+        sidecar.parts.iter().filter(|note| note.duration_ms.is_some()).map(|note| note.number).collect();
+    let mut notes = std::mem::take(&mut sidecar.parts);
+    for note in &mut notes {
         let mut duration = note.duration_ms;
-        let blank = Part {
-            recording: sidecar.id.clone(),
-            number: note.number,
-            format: Format::Fmp4,
-            path: String::new(),
-            wall_ms: note.wall_ms,
-            start_ms: note.start_ms,
-            duration_ms: 0,
-            bytes: 0,
-            init_bytes: 0,
-            codecs: note.codecs.clone(),
-            state: PartState::Local,
-            object_key: None,
-        };
+        let blank = blank_part(&sidecar, note);
         let mut parts = Vec::new();
         for format in [Format::Fmp4, Format::Flv, Format::Aac] {
             let file = names::file(note.number, format);
             let path = place.join(&file);
             if !path.exists() {
+                let known =
+                    stored.iter().find(|(part, _)| (part.number, part.format) == (note.number, format));
+                if let Some((part, keys)) = known {
+                    duration = duration.max(Some(part.duration_ms));
+                    parts.push((part.clone(), keys.clone()));
+                }
                 continue;
             }
             let mut part = Part { format, path: format!("{folder}/{file}"), ..blank.clone() };
@@ -223,14 +295,39 @@ fn read(root: &Path, folder: &str, mut sidecar: Sidecar) -> anyhow::Result<Found
         }
         found.parts.append(&mut parts);
     }
-    beside(root, folder, &sidecar, &mut found)?;
+    sidecar.parts = notes;
+    beside(root, folder, &sidecar, stored, &mut found)?;
     finish(&mut found, &sidecar, left_open);
     if left_open {
-        sidecar.parts.retain(|note| found.parts.iter().any(|(part, _)| part.number == note.number));
+        // A complete one may be in a store that cannot be reached.
+        let is_there = |number| found.parts.iter().any(|(part, _)| part.number == number);
+        sidecar.parts.retain(|note| complete.contains(&note.number) || is_there(note.number));
         sidecar.update(&found.recording);
         sidecar.write(&place)?;
     }
     Ok(found)
+}
+
+/// The plain file beside a part, but for its path and length.
+fn plain_part(part: &Part) -> Part {
+    Part { format: Format::Mp4, init_bytes: 0, state: PartState::Local, object_key: None, ..part.clone() }
+}
+
+fn blank_part(sidecar: &Sidecar, note: &PartNote) -> Part {
+    Part {
+        recording: sidecar.id.clone(),
+        number: note.number,
+        format: Format::Fmp4,
+        path: String::new(),
+        wall_ms: note.wall_ms,
+        start_ms: note.start_ms,
+        duration_ms: 0,
+        bytes: 0,
+        init_bytes: 0,
+        codecs: note.codecs.clone(),
+        state: PartState::Local,
+        object_key: None,
+    }
 }
 
 fn blank(folder: &str, sidecar: &Sidecar) -> Recording {
@@ -283,11 +380,34 @@ fn cut(path: &Path, good: Good) -> std::io::Result<u64> {
 }
 
 /// The files that are made of others.
-fn beside(root: &Path, folder: &str, sidecar: &Sidecar, found: &mut Found) -> anyhow::Result<()> {
+fn beside(
+    root: &Path,
+    folder: &str,
+    sidecar: &Sidecar,
+    stored: &[(Part, Vec<Key>)],
+    found: &mut Found,
+) -> anyhow::Result<()> {
     let complete: Vec<_> =
         found.parts.iter().filter(|(part, _)| part.format == Format::Fmp4).cloned().collect();
     if sidecar.formats().contains(&Format::Mp4) {
+        let plain = |part: &Part| part.format == Format::Mp4;
+        found.parts.extend(stored.iter().filter(|(part, _)| plain(part)).cloned());
         for (part, _) in &complete {
+            let of = |format| {
+                stored.iter().any(|(known, _)| (known.number, known.format) == (part.number, format))
+            };
+            if of(Format::Mp4) {
+                continue;
+            }
+            if of(Format::Fmp4) {
+                // What it was made of is no longer here; it may be.
+                let path = format!("{folder}/{}", names::file(part.number, Format::Mp4));
+                if let Ok(about) = std::fs::metadata(root.join(&path)) {
+                    let made = Part { path, bytes: about.len(), ..plain_part(part) };
+                    found.parts.push((made, Vec::new()));
+                }
+                continue;
+            }
             found.parts.extend(plain::write(root, folder, part)?.map(|part| (part, Vec::new())));
         }
     }

@@ -1,12 +1,13 @@
 //! Reading files of fragments back: what is in them, how far they are good, and where a decoder can start.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use media::frame::Kind;
 use media::mp4::{Detail, FragmentInfo, Index, Scanner, Track};
 
+use crate::read_at::ReadAt;
 use crate::store::Key;
 
 /// How much is read at a time. Most heads of fragments are smaller, and their media is passed over.
@@ -22,24 +23,31 @@ pub(super) struct Position {
 }
 
 /// What there is in a file, and the file's length.
-pub(crate) fn scan(path: &Path, detail: Detail) -> io::Result<(Index, u64)> {
-    let mut file = File::open(path)?;
+pub(super) fn scan(path: &Path, detail: Detail) -> io::Result<(Index, u64)> {
+    let file = File::open(path)?;
     let len = file.metadata()?.len();
+    Ok((scan_at(&file, len, detail)?, len))
+}
+
+/// What there is in something of a known length that is read like a file.
+pub(crate) fn scan_at(file: &dyn ReadAt, len: u64, detail: Detail) -> io::Result<Index> {
     let mut scanner = Scanner::new(detail);
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let at = scanner.wanted();
-        if at >= len {
+        let left = len.saturating_sub(at);
+        let count = usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES);
+        let block = buffer.get_mut(..count).unwrap_or_default();
+        if block.is_empty() {
             break;
         }
-        file.seek(SeekFrom::Start(at))?;
-        let count = file.read(&mut buffer)?;
-        // What cannot be read any further ends there: the rest is what a crash left.
-        if count == 0 || scanner.handle_input(at, buffer.get(..count).unwrap_or_default()).is_err() {
+        file.read_exact_at(block, at)?;
+        // What cannot be understood any further ends there: the rest is what a crash left.
+        if scanner.handle_input(at, block).is_err() {
             break;
         }
     }
-    Ok((scanner.finish(len), len))
+    Ok(scanner.finish(len))
 }
 
 /// Where a fragment begins. Pictures decide, because it is they that begin at a key frame.

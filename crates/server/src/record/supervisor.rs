@@ -224,7 +224,7 @@ async fn look_at_disk(app: &Arc<App>) {
 async fn recover_and_tell(app: Arc<App>) {
     let (Ok(root), Ok(store)) = (app.records.root(), app.records.store()) else { return };
     let is_open = |id: &str| app.records.is_open(id);
-    match recover::recover(root, store, &is_open).await {
+    match recover::recover(root, store, &app.storage, &is_open).await {
         Ok(recover::Outcome { recordings: 0, .. }) => {}
         Ok(outcome) => {
             info!(
@@ -235,4 +235,5 @@ async fn recover_and_tell(app: Arc<App>) {
         }
         Err(error) => warn!("recordings of an earlier run were not all looked at: {error:#}"),
     }
+    app.records.recovered.send_replace(true);
 }

@@ -1,17 +1,19 @@
 //! All parts of a recording as one plain MP4.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use media::mp4::{Detail, Index, Progressive};
 
 use super::scan;
+use crate::read_at::ReadAt;
 use crate::store::Part;
 
 /// Bytes that are copied between two reports of progress.
-const STEP: u64 = 8 * 1024 * 1024;
+const STEP: u64 = 1024 * 1024;
 
 /// A file that is to be made of others, without a look at a media byte.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub struct Whole {
     /// Its head, and its pieces as if the sources were one behind the other.
     pub plain: Progressive,
     /// The sources, each with where it begins in that row.
-    pub sources: Vec<(PathBuf, u64)>,
+    pub sources: Vec<(Arc<dyn ReadAt>, u64)>,
 }
 
 /// Why parts cannot be one file.
@@ -34,13 +36,14 @@ pub enum NotOne {
 }
 
 impl Whole {
-    /// Puts together parts in fragmented MP4, in the order of their numbers, each at its place on the time line.
-    pub fn of(root: &Path, parts: &[Part]) -> Result<Whole, NotOne> {
+    /// Puts together parts in fragmented MP4, in the order of their numbers, each at its place on the time line. They may be
+    /// anywhere: `open` knows.
+    pub fn of(parts: &[Part], open: &dyn Fn(&Part) -> io::Result<Arc<dyn ReadAt>>) -> Result<Whole, NotOne> {
         let (mut all, mut sources, mut behind) = (Index::default(), Vec::new(), 0);
         let mut last = 0;
         for part in parts {
-            let path = root.join(&part.path);
-            let (index, len) = scan::scan(&path, Detail::Samples).map_err(NotOne::Io)?;
+            let (file, len) = (open(part).map_err(NotOne::Io)?, part.bytes);
+            let index = scan::scan_at(&*file, len, Detail::Samples).map_err(NotOne::Io)?;
             if sources.is_empty() {
                 all.tracks.clone_from(&index.tracks);
             } else if all.tracks != index.tracks {
@@ -54,7 +57,7 @@ impl Whole {
                 }
                 fragment
             }));
-            sources.push((path, behind));
+            sources.push((file, behind));
             (behind, last) = (behind + len, part.number);
         }
         let plain = Progressive::of(&all).ok_or(NotOne::Empty)?;
@@ -75,23 +78,18 @@ impl Whole {
     fn copy(&self, to: &mut File, progress: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
         to.write_all(&self.plain.head)?;
         let mut written = self.plain.head.len() as u64;
-        let mut open: Option<(u64, File)> = None;
+        let mut block = vec![0; STEP as usize];
         for piece in &self.plain.pieces {
             let mut at = piece.start;
             while at < piece.end {
                 // A piece may go on in the next source: media bytes at the end of one can touch those of the next.
                 let number = self.sources.partition_point(|(_, start)| *start <= at) - 1;
-                let Some((path, start)) = self.sources.get(number) else { break };
+                let Some((file, start)) = self.sources.get(number) else { break };
                 let end = self.sources.get(number + 1).map_or(u64::MAX, |(_, next)| *next).min(piece.end);
                 let end = end.min(at + STEP);
-                let from = match &mut open {
-                    Some((known, file)) if *known == *start => file,
-                    _ => &mut open.insert((*start, File::open(path)?)).1,
-                };
-                from.seek(SeekFrom::Start(at - start))?;
-                if io::copy(&mut from.take(end - at), to)? != end - at {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
+                let block = block.get_mut(..(end - at) as usize).unwrap_or_default();
+                file.read_exact_at(block, at - start)?;
+                to.write_all(block)?;
                 written += end - at;
                 at = end;
                 progress(written, self.plain.total_len);

@@ -1,9 +1,7 @@
 //! A viewer's request for a replay.
 
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use control::query::Query;
@@ -23,6 +21,7 @@ use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::snapshot;
+use crate::storage::Opener;
 use crate::store::{Format, Index, Part, PartState, Recording};
 
 /// The parameter that holds the token.
@@ -154,6 +153,7 @@ async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> R
     let (Ok(store), Ok(root)) = (app.records.store(), app.records.root()) else {
         return Err(Failure::Absent);
     };
+    let from = Opener { root: root.to_owned(), storage: app.storage.clone() };
     let index = &store.index;
     let recording =
         index.find(&named.id).await?.filter(|recording| !recording.hidden).ok_or(Failure::Absent)?;
@@ -179,10 +179,10 @@ async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> R
         }
         What::Part(number) => {
             let part = parts.iter().find(|part| part.number == number).ok_or(Failure::Absent)?;
-            file(root, part, "video/mp4").await?
+            file(from, part, "video/mp4").await?
         }
         What::Poster | What::Thumbnails | What::Sheet(..) => {
-            pictured(app, root, &recording, known(index, parts).await?, named.what, &token()).await?
+            pictured(app, &from, &recording, known(index, parts).await?, named.what, &token()).await?
         }
         What::Mp4 | What::Flv => {
             let span = Span::of(&query, &parts)?;
@@ -194,10 +194,10 @@ async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> R
             let response = match (recorded.as_slice(), parts.as_slice()) {
                 // One that was recorded is the whole where there is one part.
                 ([one], [_]) if span == Span::ALL && one.state != PartState::Open => {
-                    file(root, one, media_type).await?
+                    file(from, one, media_type).await?
                 }
-                _ if format == Format::Mp4 => plain(replays, root, &recording, parts, span).await?,
-                _ => remuxed(replays, root, &recording, parts, span).await?,
+                _ if format == Format::Mp4 => plain(replays, from, &recording, parts, span).await?,
+                _ => remuxed(replays, from, &recording, parts, span).await?,
             };
             named_file(response, &recording, format)
         }
@@ -269,7 +269,7 @@ async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, Failure> {
 /// Its pictures.
 async fn pictured(
     app: &App,
-    root: &Path,
+    from: &Opener,
     recording: &Recording,
     parts: Vec<Known>,
     what: What,
@@ -281,11 +281,11 @@ async fn pictured(
         What::Sheet(part, number) => {
             let plans = pictures::plans(&parts);
             let plan = plans.iter().find(|plan| (plan.part, plan.number) == (part, number));
-            pictures.sheet(snapshots, root, id, &parts, plan.ok_or(Failure::Absent)?).await?.jpeg.clone()
+            pictures.sheet(snapshots, from, id, &parts, plan.ok_or(Failure::Absent)?).await?.jpeg.clone()
         }
-        What::Poster => pictures.poster(snapshots, root, id, &parts).await?,
+        What::Poster => pictures.poster(snapshots, from, id, &parts).await?,
         _ => {
-            let list = pictures.list(snapshots, root, id, &parts, &format!("?{TOKEN}={token}")).await?;
+            let list = pictures.list(snapshots, from, id, &parts, &format!("?{TOKEN}={token}")).await?;
             // A token in it is one viewer's.
             return Ok(
                 Response::bytes(200, "text/vtt; charset=utf-8", list).with("Cache-Control", "no-store")
@@ -296,11 +296,11 @@ async fn pictured(
 }
 
 /// A recorded file, as far as it goes.
-async fn file(root: &Path, part: &Part, media_type: &str) -> Result<Response, Failure> {
-    let path = root.join(&part.path);
-    let opened = tokio::task::spawn_blocking(move || File::open(path));
+async fn file(from: Opener, part: &Part, media_type: &str) -> Result<Response, Failure> {
+    let wanted = part.clone();
+    let opened = tokio::task::spawn_blocking(move || from.open(&wanted));
     let file = opened.await.map_err(io::Error::other)??;
-    let body = Body::File { file: Arc::new(file), range: 0..part.bytes };
+    let body = Body::File { file, range: 0..part.bytes };
     let tag = format!("{}-{}-{:x}", part.recording, part.number, part.bytes);
     let caching = if part.state == PartState::Open { "no-store" } else { KEEP };
     Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
@@ -309,7 +309,7 @@ async fn file(root: &Path, part: &Part, media_type: &str) -> Result<Response, Fa
 /// All parts, or what of them is in the span, as one plain MP4.
 async fn plain(
     replays: &Replays,
-    root: &Path,
+    from: Opener,
     recording: &Recording,
     parts: Vec<Part>,
     span: Span,
@@ -317,7 +317,7 @@ async fn plain(
     let bytes = parts.iter().map(|part| part.bytes).sum();
     let wanted = Wanted { id: recording.id.clone(), span, bytes };
     let tag = format!("{}-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let plain = replays.plains.get(wanted, root, parts).await?;
+    let plain = replays.plains.get(wanted, from, parts).await?;
     let range = 0..plain.len();
     let caching = if recording.state.is_open() { "no-store" } else { KEEP };
     let body = Body::File { file: plain, range };
@@ -327,15 +327,14 @@ async fn plain(
 /// The same as FLV.
 async fn remuxed(
     replays: &Replays,
-    root: &Path,
+    from: Opener,
     recording: &Recording,
     parts: Vec<Part>,
     span: Span,
 ) -> Result<Response, Failure> {
     let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
     let tag = format!("{}-flv-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let root = root.to_owned();
-    let flv = replays.plains.in_turn(move || Flv::make(&root, &parts, span)).await?;
+    let flv = replays.plains.in_turn(move || Flv::make(&from, &parts, span)).await?;
     let range = 0..flv.len();
     let caching = if recording.state.is_open() { "no-store" } else { KEEP };
     let body = Body::File { file: Arc::new(flv), range };

@@ -3,11 +3,9 @@
 //! How long each fragment's tags are is known once its samples have been counted, so the file has a length and can be had
 //! in ranges; what is kept is a few numbers for each fragment.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use media::flv::{self, wrap};
@@ -16,8 +14,9 @@ use media::mp4::{Detail, FragmentInfo, SampleInfo, Scanner, Track};
 
 use super::plain::{Lead, MAX_PARTS, NoFile};
 use super::span::Span;
-use crate::http::body::ReadAt;
-use crate::record::scan;
+use crate::read_at::ReadAt;
+use crate::record::scan_at;
+use crate::storage::Opener;
 use crate::store::Part;
 
 /// Longest fragment that is read: more than any that a recorder writes.
@@ -37,7 +36,7 @@ pub(super) struct Flv {
 /// A recorded file.
 #[derive(Debug)]
 struct Source {
-    file: File,
+    file: Arc<dyn ReadAt>,
     init: Bytes,
     tracks: Vec<Track>,
     /// When it begins in this file, in milliseconds.
@@ -58,7 +57,7 @@ struct Chunk {
 
 impl Flv {
     /// The file of a stretch of these parts.
-    pub(super) fn make(root: &Path, parts: &[Part], span: Span) -> Result<Flv, NoFile> {
+    pub(super) fn make(from: &Opener, parts: &[Part], span: Span) -> Result<Flv, NoFile> {
         let mut sources: Vec<Source> = Vec::new();
         let mut found = Vec::new();
         let touched = parts
@@ -68,9 +67,8 @@ impl Flv {
             if sources.len() >= MAX_PARTS {
                 return Err(NoFile::TooLong);
             }
-            let path = root.join(&part.path);
-            let file = File::open(&path).map_err(NoFile::Unreadable)?;
-            let (index, _) = scan(&path, Detail::Samples).map_err(NoFile::Unreadable)?;
+            let file = from.open(part).map_err(NoFile::Unreadable)?;
+            let index = scan_at(&*file, part.bytes, Detail::Samples).map_err(NoFile::Unreadable)?;
             let init = usize::try_from(index.init.end).unwrap_or(usize::MAX);
             let mut bytes = vec![0; init.min(media::mp4::MAX_MOOV_BYTES as usize)];
             file.read_exact_at(&mut bytes, 0).map_err(NoFile::Unreadable)?;

@@ -3,8 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -12,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::url;
 use crate::snapshot::{self, Failure, MAX_TILES, Sheet, Snapshots, Sprites, Width};
+use crate::storage::Opener;
 use crate::store::{Key, Part};
 
 /// Bytes of pictures that are kept.
@@ -82,7 +81,7 @@ impl Pictures {
     pub(super) async fn poster(
         &self,
         snapshots: &Snapshots,
-        root: &Path,
+        from: &Opener,
         id: &str,
         parts: &[Known],
     ) -> Result<Bytes, Failure> {
@@ -93,7 +92,7 @@ impl Pictures {
         let width = Width::new(POSTER_WIDTH).unwrap_or(snapshot::LARGEST);
         let make = async {
             let (part, keys) = parts.iter().rfind(|(part, _)| part.start_ms <= at).ok_or(Failure::NoKey)?;
-            let key = read(root, part, keys, &[at]).await?.pop().ok_or(Failure::NoKey)?;
+            let key = read(from, part, keys, &[at]).await?.pop().ok_or(Failure::NoKey)?;
             let jpeg = snapshots.jpeg_of(key, width).await?;
             Ok(Sprites { jpeg, columns: 1, rows: 1, count: 1, tile_width: POSTER_WIDTH, tile_height: 0 })
         };
@@ -104,7 +103,7 @@ impl Pictures {
     pub(super) async fn sheet(
         &self,
         snapshots: &Snapshots,
-        root: &Path,
+        from: &Opener,
         id: &str,
         parts: &[Known],
         plan: &Plan,
@@ -113,7 +112,7 @@ impl Pictures {
         let make = async {
             let known = parts.iter().find(|(part, _)| part.number == plan.part);
             let (part, keys) = known.ok_or(Failure::NoKey)?;
-            let pictures = read(root, part, keys, &plan.times).await?;
+            let pictures = read(from, part, keys, &plan.times).await?;
             snapshots.sprites(pictures, Sheet::default()).await
         };
         self.get(name, make).await
@@ -125,13 +124,13 @@ impl Pictures {
     pub(super) async fn list(
         &self,
         snapshots: &Snapshots,
-        root: &Path,
+        from: &Opener,
         id: &str,
         parts: &[Known],
         query: &str,
     ) -> Result<String, Failure> {
         let plans = plans(parts);
-        let first = self.sheet(snapshots, root, id, parts, plans.first().ok_or(Failure::NoKey)?).await?;
+        let first = self.sheet(snapshots, from, id, parts, plans.first().ok_or(Failure::NoKey)?).await?;
         let mut text = String::from("WEBVTT\n");
         for plan in &plans {
             let file = url::sheet(plan.part, plan.number);
@@ -189,15 +188,20 @@ impl Pictures {
 }
 
 /// The key frames at or before these times, one for each.
-async fn read(root: &Path, part: &Part, keys: &[Key], times: &[u64]) -> Result<Vec<snapshot::Key>, Failure> {
-    let (path, init) = (root.join(&part.path), 0..part.init_bytes);
+async fn read(
+    from: &Opener,
+    part: &Part,
+    keys: &[Key],
+    times: &[u64],
+) -> Result<Vec<snapshot::Key>, Failure> {
+    let (from, wanted_part, init) = (from.clone(), part.clone(), 0..part.init_bytes);
     let wanted: Vec<_> = times.iter().filter_map(|time| place(part, keys, *time)).collect();
     let reading = tokio::task::spawn_blocking(move || {
-        let file = File::open(path)?;
+        let file = from.open(&wanted_part)?;
         let mut found: Vec<snapshot::Key> = Vec::new();
         for range in wanted {
             // A place without a picture shows the one before it, or all that follow would be at wrong places.
-            match snapshot::Key::in_file(&file, &init, &range)? {
+            match snapshot::Key::in_file(&*file, &init, &range)? {
                 Ok(key) => found.push(key),
                 Err(_) => found.extend(found.last().cloned()),
             }

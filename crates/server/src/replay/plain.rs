@@ -1,10 +1,8 @@
 //! A recording as one plain MP4 that is nowhere: a head that is made when it is asked for, and the media from where it is.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,8 +11,9 @@ use media::mp4::{Detail, FragmentInfo, Index, Progressive, Track};
 use tokio::sync::Semaphore;
 
 use super::span::Span;
-use crate::http::body::ReadAt;
-use crate::record::scan;
+use crate::read_at::ReadAt;
+use crate::record::scan_at;
+use crate::storage::Opener;
 use crate::store::Part;
 
 /// Longest recording that is made into one file, in milliseconds. The tables of its samples take some 10 MB per hour while
@@ -72,7 +71,7 @@ impl Plains {
     pub(super) async fn get(
         &self,
         wanted: Wanted,
-        root: &Path,
+        from: Opener,
         parts: Vec<Part>,
     ) -> Result<Arc<Plain>, NoFile> {
         if let Some(plain) = self.kept(&wanted) {
@@ -83,8 +82,8 @@ impl Plains {
         if let Some(plain) = self.kept(&wanted) {
             return Ok(plain);
         }
-        let (root, span) = (root.to_owned(), wanted.span);
-        let made = tokio::task::spawn_blocking(move || Plain::make(&root, &parts, span));
+        let span = wanted.span;
+        let made = tokio::task::spawn_blocking(move || Plain::make(&from, &parts, span));
         let plain = Arc::new(made.await.map_err(|error| NoFile::Unreadable(io::Error::other(error)))??);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back((wanted, plain.clone()));
@@ -121,7 +120,7 @@ impl Plains {
 #[derive(Debug)]
 pub(super) struct Plain {
     head: Bytes,
-    files: Vec<File>,
+    files: Vec<Arc<dyn ReadAt>>,
     /// Where each piece of the media begins in this file; which file it is of, and where in that.
     pieces: Vec<(u64, usize, Range<u64>)>,
     len: u64,
@@ -137,7 +136,7 @@ impl Plain {
         self.head.len() + self.pieces.len() * size_of::<(u64, usize, Range<u64>)>()
     }
 
-    fn make(root: &Path, parts: &[Part], span: Span) -> Result<Plain, NoFile> {
+    fn make(from: &Opener, parts: &[Part], span: Span) -> Result<Plain, NoFile> {
         let touched: Vec<&Part> = parts
             .iter()
             .filter(|part| span.touches(part.start_ms, part.start_ms.saturating_add(part.duration_ms)))
@@ -152,9 +151,9 @@ impl Plain {
         let mut bases = Vec::new();
         let mut base = 0;
         for part in touched {
-            let path = root.join(&part.path);
-            files.push(File::open(&path).map_err(NoFile::Unreadable)?);
-            let (index, _) = scan(&path, Detail::Samples).map_err(NoFile::Unreadable)?;
+            let file = from.open(part).map_err(NoFile::Unreadable)?;
+            let index = scan_at(&*file, part.bytes, Detail::Samples).map_err(NoFile::Unreadable)?;
+            files.push(file);
             if whole.tracks.is_empty() {
                 whole.tracks = index.tracks;
             } else if whole.tracks != index.tracks {

@@ -1,9 +1,7 @@
 //! One coded picture that a decoder can start at, with what sets the decoder up.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 
 use bytes::Bytes;
 use hub::Stream;
@@ -12,6 +10,7 @@ use media::mp4::{Detail, Index, MAX_MOOV_BYTES, Muxer, SampleInfo, Scanner, Trac
 use media::sample::{Config, Sample};
 
 use super::Failure;
+use crate::read_at::ReadAt;
 
 /// Largest coded picture that a child is given, in bytes: the longest message of RTMP.
 pub const MAX_KEY_BYTES: usize = 16 * 1024 * 1024;
@@ -64,7 +63,7 @@ impl Key {
     /// The same of a file, where these parts of it are. Of the fragment only its tables and that picture are read. This
     /// blocks.
     pub fn in_file(
-        file: &File,
+        file: &dyn ReadAt,
         init: &Range<u64>,
         fragment: &Range<u64>,
     ) -> io::Result<Result<Key, Failure>> {

@@ -1,7 +1,7 @@
 //! Questions to the index of recordings, and what an operator changes in it.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqlitePool};
 
 use super::keys::{self, Key};
 use super::recording::{Filter, Format, Page, Part, PartState, Recording, State};
@@ -98,26 +98,23 @@ impl Index {
         Ok(done.execute(&self.write).await?.rows_affected() > 0)
     }
 
-    /// Notes that a part is in the object store under this name. Returns whether it is there.
-    pub async fn set_uploaded(&self, part: &Part, object_key: &str) -> Result<bool> {
-        let done = sqlx::query(
-            "UPDATE part SET state = 'uploaded', object_key = ? WHERE recording = ? AND number = ? AND format = ?",
-        );
-        let done = done.bind(object_key).bind(&part.recording).bind(part.number).bind(part.format.word());
-        Ok(done.execute(&self.write).await?.rows_affected() > 0)
-    }
-
-    /// Finished parts that are on this machine alone, oldest first: what an upload takes next.
-    pub async fn local_parts(&self, limit: usize) -> Result<Vec<Part>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = sqlx::query("SELECT * FROM part WHERE state = 'local' ORDER BY recording, number LIMIT ?");
-        rows.bind(limit).fetch_all(&self.read).await?.iter().map(part).collect()
-    }
-
-    /// Forgets a recording; its files are the caller's. Returns whether it was there.
+    /// Forgets a recording; its files are the caller's. What the object store has of it is noted as to be deleted. Returns
+    /// whether it was there.
     pub async fn delete(&self, id: &str) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM recording WHERE id = ?").bind(id).execute(&self.write);
-        Ok(done.await?.rows_affected() > 0)
+        let mut transaction = self.write.begin().await?;
+        let notes = [
+            "SELECT object_key, '' FROM part WHERE recording = ? AND object_key IS NOT NULL",
+            "SELECT note_key, '' FROM recording WHERE id = ? AND note_key IS NOT NULL",
+            "SELECT object_key, upload_id FROM upload WHERE recording = ?",
+        ];
+        for select in notes {
+            let insert = format!("INSERT OR IGNORE INTO object_to_delete (object_key, upload_id) {select}");
+            sqlx::query(AssertSqlSafe(insert)).bind(id).execute(&mut *transaction).await?;
+        }
+        let done =
+            sqlx::query("DELETE FROM recording WHERE id = ?").bind(id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
     }
 
     pub(super) async fn close(&self) {
@@ -147,7 +144,7 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
     }
 }
 
-fn recording(row: &SqliteRow) -> Result<Recording> {
+pub(super) fn recording(row: &SqliteRow) -> Result<Recording> {
     let state: &str = row.try_get("state")?;
     Ok(Recording {
         id: row.try_get("id")?,
@@ -167,7 +164,7 @@ fn recording(row: &SqliteRow) -> Result<Recording> {
     })
 }
 
-fn part(row: &SqliteRow) -> Result<Part> {
+pub(super) fn part(row: &SqliteRow) -> Result<Part> {
     let word = |column| row.try_get::<&str, _>(column);
     Ok(Part {
         recording: row.try_get("recording")?,
@@ -185,6 +182,6 @@ fn part(row: &SqliteRow) -> Result<Part> {
     })
 }
 
-fn unsigned(row: &SqliteRow, column: &str) -> Result<u64> {
+pub(super) fn unsigned(row: &SqliteRow, column: &str) -> Result<u64> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default())
 }

@@ -82,8 +82,10 @@ pub enum PartState {
     Open,
     /// On this machine, all of them.
     Local,
-    /// In the object store.
+    /// On this machine and in the object store.
     Uploaded,
+    /// In the object store alone.
+    Remote,
 }
 
 /// What kind of file a part is.
@@ -159,6 +161,7 @@ words!(PartState {
     Open => "open",
     Local => "local",
     Uploaded => "uploaded",
+    Remote => "remote",
 });
 
 words!(Format {
@@ -168,6 +171,13 @@ words!(Format {
     Hls => "hls",
     Aac => "aac",
 });
+
+impl PartState {
+    /// Whether the object store has it.
+    pub fn is_stored(self) -> bool {
+        matches!(self, PartState::Uploaded | PartState::Remote)
+    }
+}
 
 impl State {
     /// Whether more is to come.

@@ -107,9 +107,9 @@ async fn what_an_operator_set_outlives_the_recorders_news() {
     assert_eq!((found.hidden, found.expires_ms, found.state), (true, Some(7), State::Finished));
     assert_eq!(store.index.expired(6, 9).await.unwrap(), []);
     assert_eq!(store.index.expired(7, 9).await.unwrap().len(), 1);
-    let local = store.index.local_parts(9).await.unwrap();
-    assert!(store.index.set_uploaded(&local[0], "weir/a1/1.mp4").await.unwrap());
-    assert_eq!(store.index.local_parts(9).await.unwrap(), []);
+    let local = store.uploads.waiting(9).await.unwrap();
+    assert!(store.uploads.set_uploaded(&local[0], "weir/a1/1.mp4").await.unwrap());
+    assert_eq!(store.uploads.waiting(9).await.unwrap(), []);
     store.writer.put_part(part("a1", 1, Format::Fmp4));
     store.writer.flush().await;
     assert_eq!(store.index.parts("a1").await.unwrap()[0].state, PartState::Uploaded);
@@ -148,4 +148,56 @@ async fn a_locked_database_holds_up_nobody_and_gets_everything_afterwards() {
     sqlx::query("ROLLBACK").execute(&mut *held).await.unwrap();
     store.writer.flush().await;
     assert_eq!(store.index.find("a1").await.unwrap().unwrap().bytes, 999);
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_store_too() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    let local = |number| Part { state: PartState::Local, ..part("a1", number, Format::Fmp4) };
+    store.writer.put_recording(recording("a1", 0, State::Finished));
+    [1, 2, 3].into_iter().for_each(|number| store.writer.put_part(local(number)));
+    store.close().await;
+    let store = open(&scratch).await;
+    let uploads = &store.uploads;
+    let upload = |number, pieces: &[(u64, &str)]| Upload {
+        object_key: format!("key-{number}"),
+        upload_id: format!("id-{number}"),
+        bytes: 12,
+        piece_bytes: 5,
+        pieces: pieces.iter().map(|(piece, tag)| (*piece, (*tag).to_owned())).collect(),
+    };
+    for number in [1, 2] {
+        assert!(uploads.begin(&local(number), &upload(number, &[])).await.unwrap());
+        assert!(uploads.put_piece(&local(number), 1, "b").await.unwrap());
+        assert!(uploads.put_piece(&local(number), 0, "a").await.unwrap());
+    }
+    assert!(!uploads.put_piece(&local(3), 0, "a").await.unwrap());
+    store.close().await;
+    let store = open(&scratch).await;
+    let uploads = &store.uploads;
+    assert_eq!(uploads.find(&local(1)).await.unwrap(), Some(upload(1, &[(0, "a"), (1, "b")])));
+    let backlog = Backlog { waiting_files: 3, waiting_bytes: 36, local_bytes: 36 };
+    assert_eq!(uploads.backlog().await.unwrap(), backlog);
+    assert!(uploads.set_uploaded(&local(1), "key-1").await.unwrap());
+    assert_eq!(uploads.find(&local(1)).await.unwrap(), None);
+    uploads.set_remote(&local(1)).await.unwrap();
+    // Not where it is only here.
+    uploads.set_remote(&local(3)).await.unwrap();
+    let backlog = Backlog { waiting_files: 2, waiting_bytes: 24, local_bytes: 24 };
+    assert_eq!(uploads.backlog().await.unwrap(), backlog);
+    assert_eq!(uploads.without_note(9).await.unwrap(), []);
+    assert!(uploads.set_uploaded(&local(3), "key-3").await.unwrap());
+    assert!(uploads.set_note("a1", Some("note")).await.unwrap());
+    assert!(store.index.delete("a1").await.unwrap());
+    let mut left = uploads.to_delete(9).await.unwrap();
+    left.sort_by(|a, b| a.object_key.cmp(&b.object_key));
+    let names: Vec<_> = left.iter().map(|what| (what.object_key.as_str(), what.upload_id.as_str())).collect();
+    assert_eq!(names, [("key-1", ""), ("key-2", "id-2"), ("key-3", ""), ("note", "")]);
+    for what in &left {
+        uploads.deleted(what).await.unwrap();
+    }
+    assert_eq!(uploads.to_delete(9).await.unwrap(), []);
+    assert!(!uploads.begin(&local(1), &upload(1, &[])).await.unwrap());
+    assert!(!uploads.set_uploaded(&local(1), "key-1").await.unwrap());
 }

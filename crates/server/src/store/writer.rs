@@ -222,8 +222,9 @@ async fn write_part(to: &mut Transaction<'_, Sqlite>, row: &Part) -> Result<(), 
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE EXISTS (SELECT 1 FROM recording WHERE id = ?1)
          ON CONFLICT (recording, number, format) DO UPDATE SET path = excluded.path, wall_ms = excluded.wall_ms,
              start_ms = excluded.start_ms, duration_ms = excluded.duration_ms, bytes = excluded.bytes,
-             init_bytes = excluded.init_bytes, codecs = excluded.codecs, state = excluded.state
-             WHERE part.state <> 'uploaded'",
+             init_bytes = excluded.init_bytes, codecs = excluded.codecs, state = excluded.state,
+             object_key = coalesce(excluded.object_key, object_key)
+             WHERE part.state NOT IN ('uploaded', 'remote')",
     );
     query
         .bind(&row.recording)
