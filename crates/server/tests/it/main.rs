@@ -30,6 +30,7 @@ mod replay_page;
 mod show;
 mod slow;
 mod snapshot;
+mod storage;
 mod takeover;
 mod tls;
 mod tools;
