@@ -162,7 +162,11 @@ fn without_a_key_nothing_of_the_operator_is_told() {
     let mut asked = 0;
     for (path, operations) in document["paths"].as_object().expect("paths") {
         for (method, operation) in operations.as_object().expect("operations") {
-            let concrete = path.replace("{app}", "live").replace("{stream}", "a").replace("{id}", "1");
+            let concrete = path
+                .replace("{app}", "live")
+                .replace("{stream}", "a")
+                .replace("{id}", "1")
+                .replace("{recording}", "1");
             let method = method.to_uppercase();
             let ask = |headers: &str| api.raw(&method, &concrete[1..], headers, "");
             if operation["security"] == json!([]) {
