@@ -25,6 +25,7 @@ pub mod relay;
 pub mod reload;
 pub mod replay;
 pub mod rtmp;
+pub mod seal;
 pub mod secrets;
 pub mod sessions;
 pub mod slots;

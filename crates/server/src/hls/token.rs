@@ -5,11 +5,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use hub::Name;
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
+use crate::seal::{SEAL_BYTES, Sealer};
 use crate::secrets::Secrets;
 
 /// How long a player may go on with one token, in seconds. A show that is longer is opened again by its player.
@@ -18,10 +16,9 @@ const LIFE_SECONDS: i64 = 24 * 3_600;
 /// What the key is derived for: what it signs is nothing else's signature.
 const PURPOSE: &[u8] = b"weir hls token 1";
 
-/// Bytes of the number, the end and the seal.
+/// Bytes of the number and of the end, before the seal.
 const NUMBER_BYTES: usize = 8;
 const END_BYTES: usize = 8;
-const SEAL_BYTES: usize = 16;
 
 /// A token that was found good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,22 +30,15 @@ pub(super) struct Token {
 }
 
 /// Makes tokens and checks them.
+#[derive(Debug)]
 pub(super) struct Tokens {
-    key: Vec<u8>,
-}
-
-impl std::fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").finish_non_exhaustive()
-    }
+    sealer: Sealer,
 }
 
 impl Tokens {
-    /// With a key that follows from the play key: it survives a restart, and ends with that key.
+    /// With a key that survives a restart.
     pub(super) fn new(secrets: &Secrets) -> anyhow::Result<Tokens> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secrets.play_key.expose().as_bytes())?;
-        mac.update(PURPOSE);
-        Ok(Tokens { key: mac.finalize().into_bytes().to_vec() })
+        Ok(Tokens { sealer: Sealer::new(secrets, PURPOSE)? })
     }
 
     /// A token of a new viewer of this stream.
@@ -62,7 +52,7 @@ impl Tokens {
     /// The text of a token that was found good.
     pub(super) fn write(&self, stream: &Name, token: Token) -> String {
         let mut bytes = [token.number.to_be_bytes(), token.until.to_be_bytes()].concat();
-        let seal = self.seal(stream, &bytes);
+        let seal = self.sealer.seal(&bytes, stream.as_str());
         bytes.extend_from_slice(&seal);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -75,25 +65,13 @@ impl Tokens {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == WHOLE)?;
         let (said, seal) = bytes.split_at(NUMBER_BYTES + END_BYTES);
-        if !bool::from(self.seal(stream, said).ct_eq(seal)) {
+        if !self.sealer.is_genuine(seal, said, stream.as_str()) {
             return None;
         }
         let (number, until) = said.split_first_chunk()?;
         let token =
             Token { number: u64::from_be_bytes(*number), until: i64::from_be_bytes(until.try_into().ok()?) };
         (unix_seconds <= token.until).then_some(token)
-    }
-
-    fn seal(&self, stream: &Name, said: &[u8]) -> Vec<u8> {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            // A key of any length is taken.
-            return Vec::new();
-        };
-        mac.update(said);
-        mac.update(stream.as_str().as_bytes());
-        let mut seal = mac.finalize().into_bytes().to_vec();
-        seal.truncate(SEAL_BYTES);
-        seal
     }
 }
 
@@ -137,6 +115,6 @@ mod tests {
     fn two_viewers_have_two_numbers_and_no_key_is_shown() {
         let (tokens, stream) = (tokens("k"), Name::new("live/a"));
         assert_ne!(tokens.issue(&stream, 0).unwrap(), tokens.issue(&stream, 0).unwrap());
-        assert_eq!(format!("{tokens:?}"), "Tokens { .. }");
+        assert_eq!(format!("{tokens:?}"), "Tokens { sealer: Sealer { .. } }");
     }
 }
