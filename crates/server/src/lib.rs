@@ -27,6 +27,7 @@ pub mod replay;
 pub mod rtmp;
 pub mod secrets;
 pub mod sessions;
+pub mod shift;
 pub mod slots;
 pub mod snapshot;
 pub mod storage;

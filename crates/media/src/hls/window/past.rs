@@ -102,7 +102,7 @@ impl Window {
         }
     }
 
-    /// When the first of all that will ever be was, or will have been, finished: what a playlist of the past waits for.
+    /// When the oldest segment that is remembered was finished.
     pub fn oldest_done_ms(&self) -> Option<u64> {
         let oldest = self.retired.front().map(|retired| &retired.entry).or(self.entries.front());
         oldest.map(|entry| entry.done_ms)
@@ -123,7 +123,9 @@ impl Window {
         let back = |count: usize, before: u64| count.checked_sub(usize::try_from(before).ok()?);
         match msn.checked_sub(self.first) {
             Some(ahead) => self.entries.get(usize::try_from(ahead).ok()?),
-            None => self.retired.get(back(self.retired.len(), self.first - msn)?).map(|retired| &retired.entry),
+            None => {
+                self.retired.get(back(self.retired.len(), self.first - msn)?).map(|retired| &retired.entry)
+            }
         }
     }
 
@@ -161,7 +163,8 @@ mod tests {
     /// A window of ten seconds after so many segments of two, finished every two seconds; the fifth has another
     /// initialization. Numbers begin at 100.
     fn window(count: u64) -> Window {
-        let settings = Settings { target_ms: 2_000, part_target_ms: Some(500), segments: 100, span_ms: 10_000 };
+        let settings =
+            Settings { target_ms: 2_000, part_target_ms: Some(500), segments: 100, span_ms: 10_000 };
         let mut window = Window::new(settings, Numbers { segment: 100, discontinuities: 7, init: 0 });
         window.handle_init();
         for number in 0..count {
