@@ -159,11 +159,10 @@ mod tests {
         check("", Ok(Shift::Live));
         check("from=&delay=0", Ok(Shift::Live));
         check("delay=600", Ok(Shift::Delay(600)));
-        check("txTimeshift=on&tsDelay=30&delay=5", Ok(Shift::Delay(30)));
         check("from=start", stretch(None, None));
         check("from=1970-01-01T00:01:00Z&to=90", stretch(Some(60), Some(90)));
         check("from=100&to=21700", stretch(Some(100), Some(21_700)));
-        check("txTimeshift=on&tsFormat=human_s_8&tsStart=19700101080005", stretch(Some(5), None));
+        check("from=1970-01-01T08:00:05%2B08:00", stretch(Some(5), None));
         for bad in [
             "delay=601",
             "delay=x",
@@ -172,7 +171,7 @@ mod tests {
             "from=6&to=5",
             "from=100&to=21701",
             "from=1970-01-01T00:01:00",
-            "txTimeshift=on&tsFormat=human_s_8&tsStart=19701301080005",
+            "from=1970-13-01T08:00:05Z",
         ] {
             check(bad, Err(400));
         }

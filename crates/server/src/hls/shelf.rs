@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use media::codec::{Codec, TrackInfo};
-use media::hls::{Answer, Bandwidth, Cut, Name, Numbers, Settings, Stretch, Window};
+use media::hls::{Answer, Bandwidth, Cut, MediaPlaylist, Name, Numbers, Settings, Stretch, Window};
 use tokio::sync::watch;
 
 use super::{Container, settings, url};
@@ -75,6 +75,10 @@ struct Stored {
 pub(super) struct Listing(Arc<[String]>);
 
 impl Listing {
+    fn of(playlist: &MediaPlaylist) -> Listing {
+        Listing(playlist.to_string().split(QUERY_MARK).map(str::to_owned).collect())
+    }
+
     /// The text, with this after the name of each file.
     pub(super) fn with_query(&self, query: &str) -> String {
         self.0.join(query)
@@ -243,7 +247,7 @@ impl Shelf {
             Answer::Now if window.answer(None, None) == Answer::Wait => Look::Coming,
             Answer::Now => {
                 let list = lists[usize::from(skip)].get_or_insert_with(|| {
-                    self.listing(&|uri| window.playlist(skip, uri, Vec::new()).to_string())
+                    Listing::of(&window.playlist(skip, &|name| self.uri(name), Vec::new()))
                 });
                 Look::Here(list.clone())
             }
@@ -279,14 +283,14 @@ impl Shelf {
         if let Some((_, list)) = past.as_ref().filter(|(made_of, _)| *made_of == stretch) {
             return Some(Look::Here(list.clone()));
         }
-        let list = self.listing(&|uri| window.playlist_of(stretch, uri).to_string());
+        let list = Listing::of(&window.playlist_of(stretch, &|name| self.uri(name)));
         *past = Some((stretch, list.clone()));
         Some(Look::Here(list))
     }
 
-    fn listing(&self, text: &dyn Fn(&dyn Fn(Name) -> String) -> String) -> Listing {
-        let uri = |name| format!("{}{QUERY_MARK}", url::file(self.container, name));
-        Listing(text(&uri).split(QUERY_MARK).map(str::to_owned).collect())
+    /// How a playlist names a file, with a mark for the query.
+    fn uri(&self, name: Name) -> String {
+        format!("{}{QUERY_MARK}", url::file(self.container, name))
     }
 
     /// The bytes of a file. Of those that do not exist yet, the part that comes next is worth waiting for: the playlist
