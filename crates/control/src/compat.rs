@@ -1,4 +1,5 @@
-//! The clouds' ways of signing addresses, so that a team which comes from one of them keeps its code.
+//! The clouds' ways of signing addresses, so that a team which comes from one of them keeps its code; and [their words for
+//! time shift](shift()).
 //!
 //! | scheme | parameters | signature over | valid up to and including |
 //! | --- | --- | --- | --- |
@@ -16,11 +17,13 @@
 mod aliyun;
 mod huawei;
 mod qiniu;
+mod shift;
 mod tencent;
 
 pub use aliyun::Aliyun;
 pub use huawei::{Huawei, HuaweiForm};
 pub use qiniu::{Credential, Qiniu};
+pub use shift::{BadTime, Shift, shift};
 pub use tencent::{Digest, Tencent};
 
 use crate::domain::{Domain, Role};

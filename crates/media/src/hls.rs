@@ -16,4 +16,4 @@ pub use playlist::{
     ByteRange, Head, Map, MediaPlaylist, Open, Part, PlaylistType, RenditionReport, Segment, ServerControl,
     Start,
 };
-pub use window::{Answer, Bandwidth, Name, Numbers, Position, Settings, Window};
+pub use window::{Answer, Bandwidth, Name, Numbers, Position, Settings, Stretch, Window};

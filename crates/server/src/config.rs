@@ -181,6 +181,7 @@ pub struct Hls {
     pub part_ms: u64,
     pub window_segments: usize,
     pub window_seconds: u64,
+    pub delay_seconds: u64,
     pub max_bytes: u64,
     pub linger_seconds: u64,
     pub segment_tokens: bool,

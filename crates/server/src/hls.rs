@@ -92,7 +92,9 @@ impl Hls {
 
     /// How far back a player of this stream can go at this moment: nowhere while nobody has asked for it.
     pub fn kept_ms(&self, name: &Name) -> u64 {
-        self.find(name, self.settings.container).map_or(0, |packager| packager.shelf.listed_ms())
+        self.find(name, self.settings.container)
+            .map_or(0, |packager| packager.shelf.listed_ms())
+            .saturating_sub(self.settings.delay_ms)
     }
 
     /// The packager of a stream that is on air. It is started where there is none; one whose stream is over, or that

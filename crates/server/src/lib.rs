@@ -28,6 +28,7 @@ pub mod rtmp;
 pub mod seal;
 pub mod secrets;
 pub mod sessions;
+pub mod shift;
 pub mod slots;
 pub mod snapshot;
 pub mod storage;

@@ -20,6 +20,7 @@ mod flv;
 mod pictures;
 mod plain;
 mod playlist;
+mod running;
 mod span;
 mod token;
 pub mod url;
@@ -27,6 +28,7 @@ pub mod url;
 pub use about::{About, Missing, about};
 pub use answer::{TOKEN, answer};
 pub use figures::Figures;
+pub use running::running;
 
 use crate::secrets::Secrets;
 

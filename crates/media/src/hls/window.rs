@@ -1,6 +1,10 @@
 //! The window of a live playlist: what is listed, what a request waits for, and what may be forgotten.
 
+mod past;
+
 use std::collections::VecDeque;
+
+pub use past::Stretch;
 
 use super::playlist::{Head, Map, MediaPlaylist, Open, Part, RenditionReport, Segment, ServerControl};
 
@@ -104,13 +108,15 @@ struct Entry {
     duration_ms: u64,
     bytes: u64,
     independent: bool,
+    /// When it was finished, on the clock of [`Window::handle_time`].
+    done_ms: u64,
 }
 
 /// A segment that is no longer listed, but that players may still be fetching.
 #[derive(Debug)]
 struct Retired {
     msn: u64,
-    init: Option<u64>,
+    entry: Entry,
     /// The stream's length at which nobody can want it any more.
     until_ms: u64,
 }
@@ -137,6 +143,8 @@ pub struct Window {
     listed_ms: u64,
     longest_listed_ms: u64,
     ended: bool,
+    now_ms: u64,
+    ended_ms: u64,
 }
 
 impl Window {
@@ -160,6 +168,8 @@ impl Window {
             listed_ms: 0,
             longest_listed_ms: 0,
             ended: false,
+            now_ms: 0,
+            ended_ms: 0,
         }
     }
 
@@ -171,6 +181,12 @@ impl Window {
             discontinuities: self.discontinuities_before + listed as u64,
             init: self.next_init,
         }
+    }
+
+    /// What happens from here on happens at this time, in milliseconds on a clock that never goes back. Only a look into
+    /// the past ([`Window::as_of`]) needs it.
+    pub fn handle_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
     }
 
     /// The next segment begins with a discontinuity.
@@ -204,6 +220,7 @@ impl Window {
         let name = Name::Segment(self.next_msn());
         let mut entry = std::mem::take(&mut self.open);
         (entry.duration_ms, entry.bytes, entry.independent) = (duration_ms, bytes, independent);
+        entry.done_ms = self.now_ms;
         // A longer segment than expected cannot be listed under its target. Raising the target is the lesser fault:
         // players read it with each reload, and most of it happens before anybody looks, in the first segments.
         self.target_s = self.target_s.max(duration_ms.saturating_add(500) / 1_000);
@@ -219,6 +236,7 @@ impl Window {
     /// Nothing comes any more. What is listed stays.
     pub fn handle_end(&mut self) {
         self.ended = true;
+        self.ended_ms = self.now_ms;
     }
 
     /// Something that can be forgotten: a segment with its parts, or an initialization. A segment that left the
@@ -229,7 +247,7 @@ impl Window {
             if oldest.until_ms > self.total_ms && remembered <= MAX_SEGMENTS {
                 break;
             }
-            let (msn, init) = (oldest.msn, oldest.init);
+            let (msn, init) = (oldest.msn, oldest.entry.init);
             self.retired.pop_front();
             self.forgotten.push_back(Name::Segment(msn));
             self.forgotten.extend(init.filter(|init| !self.uses(*init)).map(Name::Init));
@@ -371,7 +389,7 @@ impl Window {
 
     fn uses(&self, init: u64) -> bool {
         let listed = self.entries.iter().chain([&self.open]).map(|entry| entry.init);
-        let retired = self.retired.iter().map(|retired| retired.init);
+        let retired = self.retired.iter().map(|retired| retired.entry.init);
         listed.chain(retired).chain([self.init]).any(|used| used == Some(init))
     }
 
@@ -412,10 +430,10 @@ impl Window {
         let Some(entry) = self.entries.pop_front() else { return false };
         let kept = entry.duration_ms.saturating_add(self.longest_listed_ms);
         let until_ms = self.total_ms.saturating_add(kept);
-        self.retired.push_back(Retired { msn: self.first, init: entry.init, until_ms });
         self.listed_ms = self.listed_ms.saturating_sub(entry.duration_ms);
-        self.first += 1;
         self.discontinuities_before += u64::from(entry.discontinuity);
+        self.retired.push_back(Retired { msn: self.first, entry, until_ms });
+        self.first += 1;
         true
     }
 

@@ -46,6 +46,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("hls.part_ms", 100, 1_000),
     ("hls.window_segments", 3, 50_000),
     ("hls.window_seconds", 6, 86_400),
+    ("hls.delay_seconds", 0, 600),
     ("hls.max_bytes", 4_194_304, 1_099_511_627_776),
     ("hls.linger_seconds", 15, 3_600),
     ("limits.max_streams", 1, 1_000_000),

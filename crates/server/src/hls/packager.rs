@@ -52,7 +52,7 @@ impl Packager {
         numbers: Numbers,
         clock: &Clock,
     ) -> Arc<Packager> {
-        let shelf = Arc::new(Shelf::new(container, settings.max_bytes, numbers));
+        let shelf = Arc::new(Shelf::new(container, settings, numbers, clock));
         let stop = Arc::new(Notify::new());
         let work = Work::new(stream, container, settings, shelf.clone(), clock.clone());
         let packager = Packager {

@@ -1,5 +1,7 @@
 //! A player's requests for HLS.
 
+mod past;
+
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,14 +11,15 @@ use control::query::Query;
 use control::request::Action;
 use hub::{Name, Phase, Stream};
 use media::codec::{Codec, rfc6381};
-use media::hls::{Multivariant, Variant};
+use media::hls::{Bandwidth, Multivariant, Variant};
 use media::sample::Config;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::audience::{Origin, Turned, Viewer};
 use super::packager::Packager;
-use super::shelf::{Fault, Look, Shelf};
+use super::shelf::{About, Fault, Look, Shelf};
 use super::token::Token;
 use super::url::{self, Named, What};
 use super::{Container, Hls};
@@ -27,6 +30,7 @@ use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::router::not_found;
 use crate::relay;
+use crate::shift::{Shift, Stretch};
 use crate::waiting::{self, Waited};
 
 /// The media type of playlists.
@@ -81,6 +85,29 @@ pub async fn answer(app: &App, head: &Head, named: &Named, client: Client) -> Re
     answer.unwrap_or_else(|refusal| refusal)
 }
 
+/// The stream in the hub that an address names, if whoever asks may play it.
+pub fn admit(app: &App, head: &Head, named: &Named, client: Client) -> Result<Name, Response> {
+    if !app.hls.settings.enabled {
+        return Err(not_found());
+    }
+    Request::new(app, head, named, client)?.admit()
+}
+
+/// Answers whoever was admitted and asks for a stretch of what was, from memory; `None` when nothing of it is left.
+pub async fn stretch(
+    app: &App,
+    head: &Head,
+    named: &Named,
+    client: Client,
+    name: &Name,
+    stretch: Stretch,
+) -> Option<Response> {
+    match Request::new(app, head, named, client).and_then(|asked| asked.stretch(name, stretch)) {
+        Ok(answer) => answer,
+        Err(refusal) => Some(refusal),
+    }
+}
+
 /// One request.
 struct Request<'a> {
     app: &'a App,
@@ -113,8 +140,8 @@ impl<'a> Request<'a> {
         Ok(Request { app, hls: &app.hls, head, named, query, client })
     }
 
-    /// The playlist that a player is given: signed as every play address.
-    async fn multivariant(&self, container: Option<Container>, inside: bool) -> Answer {
+    /// Asks the rules.
+    fn admit(&self) -> Result<Name, Response> {
         let Named { app, stream, .. } = self.named;
         let asked = Asked {
             action: Action::Play,
@@ -131,11 +158,36 @@ impl<'a> Request<'a> {
             refused.log(self.client.id, self.client.wire(), &asked);
             Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)
         })?;
-        let stream = self.on_air(&admitted.name).await?;
+        Ok(admitted.name)
+    }
+
+    /// The playlist that a player is given: signed as every play address.
+    async fn multivariant(&self, container: Option<Container>, inside: bool) -> Answer {
+        let name = self.admit()?;
+        let wanted = match Shift::of(&self.query)? {
+            Shift::Delay(seconds) => {
+                self.delay_ms(seconds)?;
+                format!("&delay={seconds}")
+            }
+            Shift::Live | Shift::Stretch(_) => String::new(),
+        };
+        let stream = self.on_air(&name).await?;
         let container = self.choose(container, &stream)?;
         let packager = self.hls.package(&stream, container);
         packager.touch(self.hls.clock.now_ms());
         let look = self.until(&packager.shelf, START_WAIT, Shelf::about).await?;
+        self.lead_to(&packager, look, inside, &wanted)
+    }
+
+    /// A playlist with one variant: what the packager makes, asked for with these parameters more.
+    fn lead_to(
+        &self,
+        packager: &Packager,
+        look: Look<(About, Option<Bandwidth>)>,
+        inside: bool,
+        wanted: &str,
+    ) -> Answer {
+        let (stream, container) = (&packager.stream, packager.container);
         let (about, bandwidth) = found(look, container)?;
         let now = self.hls.clock.unix_seconds();
         let token = self.hls.tokens.issue(stream.name(), now).map_err(|_| Response::empty(500))?;
@@ -143,7 +195,7 @@ impl<'a> Request<'a> {
         let peak = mean.saturating_mul(PEAK_PERCENT) / 100;
         let picture = about.tracks.iter().find(|track| track.width.is_some());
         let variant = Variant {
-            uri: format!("{}?{TOKEN}={token}", url::playlist(&self.named.stream, container, inside)),
+            uri: format!("{}?{TOKEN}={token}{wanted}", url::playlist(&self.named.stream, container, inside)),
             bandwidth: bandwidth.map_or(peak, |bandwidth| bandwidth.peak.max(peak)),
             average_bandwidth: Some(bandwidth.map_or(mean, |bandwidth| bandwidth.average)),
             codecs: rfc6381::codecs(&about.tracks),
@@ -170,9 +222,22 @@ impl<'a> Request<'a> {
         let skip = matches!(self.query.get("_HLS_skip"), Some("YES" | "v2"));
         let packager = self.packager(&name, container).await?;
         let viewer = self.viewer(token, &packager)?;
-        let patience = packager.shelf.patience_ms().map_or(START_WAIT, Duration::from_millis);
-        let look = self.until(&packager.shelf, patience, |shelf| shelf.list(msn, part, skip)).await?;
-        let list = found(look, container)?;
+        let shelf = &packager.shelf;
+        let late = match Shift::of(&self.query)? {
+            Shift::Stretch(stretch) => Some(self.between(shelf, stretch, container)?),
+            Shift::Delay(seconds) => Some(self.delayed(shelf, self.delay_ms(seconds)?, container).await?),
+            Shift::Live if self.hls.settings.delay_ms > 0 => {
+                Some(self.delayed(shelf, self.hls.settings.delay_ms, container).await?)
+            }
+            Shift::Live => None,
+        };
+        let list = match late {
+            Some(list) => list,
+            None => {
+                let patience = shelf.patience_ms().map_or(START_WAIT, Duration::from_millis);
+                found(self.until(shelf, patience, |shelf| shelf.list(msn, part, skip)).await?, container)?
+            }
+        };
         let query = match self.hls.settings.segment_tokens {
             true => format!("?{TOKEN}={}", self.hls.tokens.write(&name, token)),
             false => String::new(),
@@ -253,16 +318,21 @@ impl<'a> Request<'a> {
         Err(Response::error(status, code, message, zh))
     }
 
+    /// The container that the address names.
+    fn asked(&self, of_path: Option<Container>) -> Result<Option<Container>, Response> {
+        match self.query.get("container") {
+            None | Some("") => Ok(of_path),
+            Some(name) => Container::named(name).map(Some).ok_or_else(|| {
+                let message = "container is fmp4 or ts";
+                Response::error(400, "bad_container", message, "container 应为 fmp4 或 ts")
+            }),
+        }
+    }
+
     /// The container that the address names. Where it names none, the configured one, or the other if that carries what
     /// the configured one does not.
     fn choose(&self, of_path: Option<Container>, stream: &Stream) -> Result<Container, Response> {
-        let asked = match self.query.get("container") {
-            None | Some("") => of_path,
-            Some(name) => Some(Container::named(name).ok_or_else(|| {
-                let message = "container is fmp4 or ts";
-                Response::error(400, "bad_container", message, "container 应为 fmp4 或 ts")
-            })?),
-        };
+        let asked = self.asked(of_path)?;
         let configs = stream.headers().configs.clone();
         let codecs: Vec<Codec> =
             configs.iter().filter_map(Config::of).map(|config| config.info.codec).collect();
@@ -336,10 +406,7 @@ impl<'a> Request<'a> {
                 return Ok(found);
             }
             if permit.is_none() {
-                permit = Some(self.hls.waiting.try_acquire().map_err(|_| {
-                    let message = "too many requests wait for the next segment";
-                    Response::error(503, "too_many_waiting", message, "等待下一个分片的请求过多")
-                })?);
+                permit = Some(self.permit()?);
             }
             // The sender is in the shelf, so the channel is open.
             if timeout_at(deadline, news.changed()).await.is_err() {
@@ -347,6 +414,14 @@ impl<'a> Request<'a> {
                 return Err(Response::error(503, "nothing_new", message, "推流端暂时没有数据：请稍后重试"));
             }
         }
+    }
+
+    /// The right to wait.
+    fn permit(&self) -> Result<SemaphorePermit<'_>, Response> {
+        self.hls.waiting.try_acquire().map_err(|_| {
+            let message = "too many requests wait for the next segment";
+            Response::error(503, "too_many_waiting", message, "等待下一个分片的请求过多")
+        })
     }
 
     /// Takes note of an answer.

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use media::codec::{Codec, TrackInfo};
-use media::hls::{Answer, Bandwidth, Cut, Name, Numbers, Settings, Window};
+use media::hls::{Answer, Bandwidth, Cut, MediaPlaylist, Name, Numbers, Settings, Stretch, Window};
 use tokio::sync::watch;
 
-use super::{Container, url};
+use super::{Container, settings, url};
+use crate::clock::Clock;
 
 /// What stands in a stored playlist where the query of a file comes: no name has it.
 const QUERY_MARK: char = '?';
@@ -21,6 +22,9 @@ const QUERY_MARK: char = '?';
 pub(super) struct Shelf {
     container: Container,
     max_bytes: u64,
+    /// Nothing younger is given to anybody.
+    delay_ms: u64,
+    clock: Clock,
     inner: Mutex<Inner>,
     news: watch::Sender<u64>,
 }
@@ -36,6 +40,8 @@ struct Inner {
     about: About,
     /// The playlist as it is now, whole and as a delta update.
     lists: [Option<Listing>; 2],
+    /// The playlist of the past that was asked for last: viewers who are late are so by the same time, mostly.
+    past: Option<(Stretch, Listing)>,
     fault: Option<Fault>,
 }
 
@@ -69,6 +75,10 @@ struct Stored {
 pub(super) struct Listing(Arc<[String]>);
 
 impl Listing {
+    fn of(playlist: &MediaPlaylist) -> Listing {
+        Listing(playlist.to_string().split(QUERY_MARK).map(str::to_owned).collect())
+    }
+
     /// The text, with this after the name of each file.
     pub(super) fn with_query(&self, query: &str) -> String {
         self.0.join(query)
@@ -91,10 +101,17 @@ pub(super) enum Look<T> {
 }
 
 impl Shelf {
-    pub(super) fn new(container: Container, max_bytes: u64, first: Numbers) -> Shelf {
+    pub(super) fn new(
+        container: Container,
+        settings: &settings::Settings,
+        first: Numbers,
+        clock: &Clock,
+    ) -> Shelf {
         Shelf {
             container,
-            max_bytes,
+            max_bytes: settings.max_bytes,
+            delay_ms: settings.delay_ms,
+            clock: clock.clone(),
             inner: Mutex::new(Inner {
                 window: None,
                 first,
@@ -103,6 +120,7 @@ impl Shelf {
                 bytes: 0,
                 about: About::default(),
                 lists: [None, None],
+                past: None,
                 fault: None,
             }),
             news: watch::Sender::new(0),
@@ -144,13 +162,19 @@ impl Shelf {
 
     /// A part or a segment is finished; `pieces` are what was written since the last cut.
     pub(super) fn handle_cut(&self, cut: &Cut, pieces: Vec<Bytes>) {
-        self.change(|inner| inner.handle_cut(cut, pieces, self.max_bytes));
+        self.change(|inner| {
+            if let Some(window) = &mut inner.window {
+                window.handle_time(self.clock.now_ms());
+            }
+            inner.handle_cut(cut, pieces, self.max_bytes);
+        });
     }
 
     /// The stream is over. What is listed stays.
     pub(super) fn handle_end(&self) {
         self.change(|inner| {
             if let Some(window) = &mut inner.window {
+                window.handle_time(self.clock.now_ms());
                 window.handle_end();
             }
         });
@@ -223,13 +247,50 @@ impl Shelf {
             Answer::Now if window.answer(None, None) == Answer::Wait => Look::Coming,
             Answer::Now => {
                 let list = lists[usize::from(skip)].get_or_insert_with(|| {
-                    let uri = |name| format!("{}{QUERY_MARK}", url::file(self.container, name));
-                    let text = window.playlist(skip, &uri, Vec::new()).to_string();
-                    Listing(text.split(QUERY_MARK).map(str::to_owned).collect())
+                    Listing::of(&window.playlist(skip, &|name| self.uri(name), Vec::new()))
                 });
                 Look::Here(list.clone())
             }
         }
+    }
+
+    /// The playlist as it was so long ago; it is coming when nothing is that old.
+    pub(super) fn as_of(&self, delay_ms: u64) -> Look<Listing> {
+        let at_ms = self.clock.now_ms().checked_sub(delay_ms);
+        self.past(|window| window.as_of(at_ms?)).unwrap_or(Look::Coming)
+    }
+
+    /// In how many milliseconds the oldest segment will be so old.
+    pub(super) fn due_ms(&self, delay_ms: u64) -> u64 {
+        let oldest = self.lock().window.as_ref().and_then(Window::oldest_done_ms);
+        let now_ms = self.clock.now_ms();
+        oldest.unwrap_or(now_ms).saturating_add(delay_ms).saturating_sub(now_ms)
+    }
+
+    /// What is left between two dates, in milliseconds since 1970.
+    pub(super) fn between(&self, from_ms: i64, to_ms: i64) -> Look<Listing> {
+        let at_ms = self.clock.now_ms().checked_sub(self.delay_ms);
+        self.past(|window| window.between(from_ms, to_ms, at_ms?)).unwrap_or(Look::Absent)
+    }
+
+    fn past(&self, of: impl FnOnce(&Window) -> Option<Stretch>) -> Option<Look<Listing>> {
+        let mut inner = self.lock();
+        if let Some(fault) = inner.fault {
+            return Some(Look::Fault(fault));
+        }
+        let Inner { window: Some(window), past, .. } = &mut *inner else { return None };
+        let stretch = of(window)?;
+        if let Some((_, list)) = past.as_ref().filter(|(made_of, _)| *made_of == stretch) {
+            return Some(Look::Here(list.clone()));
+        }
+        let list = Listing::of(&window.playlist_of(stretch, &|name| self.uri(name)));
+        *past = Some((stretch, list.clone()));
+        Some(Look::Here(list))
+    }
+
+    /// How a playlist names a file, with a mark for the query.
+    fn uri(&self, name: Name) -> String {
+        format!("{}{QUERY_MARK}", url::file(self.container, name))
     }
 
     /// The bytes of a file. Of those that do not exist yet, the part that comes next is worth waiting for: the playlist
@@ -238,6 +299,16 @@ impl Shelf {
         let inner = self.lock();
         if let Some(fault) = inner.fault {
             return Look::Fault(fault);
+        }
+        if self.delay_ms > 0 {
+            let at_ms = self.clock.now_ms().checked_sub(self.delay_ms);
+            let window = inner.window.as_ref().zip(at_ms);
+            let is_old = |number| window.is_some_and(|(window, at_ms)| window.is_done_by(number, at_ms));
+            match name {
+                Name::Init(_) => {}
+                Name::Segment(number) if is_old(number) => {}
+                Name::Segment(_) | Name::Part(..) => return Look::Absent,
+            }
         }
         let is_next = || inner.window.as_ref().and_then(Window::next_part) == Some(name);
         let found = match name {
@@ -324,7 +395,9 @@ mod tests {
 
     fn shelf(max_bytes: u64) -> Shelf {
         let first = Numbers { segment: 10, discontinuities: 3, init: 7 };
-        let shelf = Shelf::new(Container::Fmp4, max_bytes, first);
+        let config = crate::config::Layers::defaults().config().unwrap();
+        let settings = settings::Settings { max_bytes, ..settings::Settings::new(&config) };
+        let shelf = Shelf::new(Container::Fmp4, &settings, first, &Clock::system());
         assert!(shelf.list(None, None, false).is_coming() && shelf.about().is_coming());
         assert_eq!(shelf.numbers(), first);
         shelf.open(Settings { target_ms: 1_000, part_target_ms: Some(500), segments: 4, span_ms: 60_000 });

@@ -21,6 +21,13 @@ pub struct Named {
     pub(super) what: What,
 }
 
+impl Named {
+    /// Whether this is an address that players are given, not one that a playlist names.
+    pub fn is_entry(&self) -> bool {
+        matches!(self.what, What::Multivariant { .. })
+    }
+}
+
 /// What an address leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::flv::play::{self, Client, Granted, Outcome};
 use crate::hls;
 use crate::metrics::{self, Limit};
-use crate::{replay, snapshot};
+use crate::{replay, shift, snapshot};
 
 /// What is to be done about a request.
 pub enum Reply {
@@ -50,7 +50,7 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
         (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client.peer, client.id).await,
         (_, Route::Hls(named)) => {
             let Client { id, peer, is_tls } = client;
-            hls::play::answer(app, head, &named, hls::play::Client { id, peer, is_tls }).await
+            shift::answer(app, head, &named, hls::play::Client { id, peer, is_tls }).await
         }
         (_, Route::Replay(named)) => replay::answer(app, head, &named, client.peer, client.id).await,
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,

@@ -27,9 +27,11 @@ impl Span {
     pub(super) fn of(query: &Query, parts: &[Part]) -> Result<Span, BadSpan> {
         let time =
             |name: &str| query.get(name).filter(|text| !text.is_empty()).map(|text| place(text, parts));
+        let end_ms = parts.last().map_or(0, |part| part.start_ms.saturating_add(part.duration_ms));
         let span = Span {
             from_ms: time("from").transpose()?.unwrap_or(Span::ALL.from_ms),
-            to_ms: time("to").transpose()?.unwrap_or(Span::ALL.to_ms),
+            // What ends later than the recording does, so far, ends with it.
+            to_ms: time("to").transpose()?.filter(|to| *to < end_ms).unwrap_or(Span::ALL.to_ms),
         };
         if span.from_ms < span.to_ms { Ok(span) } else { Err(BadSpan) }
     }
