@@ -49,8 +49,8 @@ fn list(weir: &Weir, path: &str) -> String {
 
 /// The number of the newest segment in a list.
 fn newest(list: &str) -> u64 {
-    let files = list.lines().filter(|line| !line.starts_with('#'));
-    let file = files.last().expect("a segment");
+    let mut files = list.lines().filter(|line| !line.starts_with('#'));
+    let file = files.next_back().expect("a segment");
     file.split('.').next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
