@@ -50,8 +50,8 @@ impl Shift {
             .map_err(|bad| Response::error(400, "bad_time", &bad.to_string(), &bad.message_zh()))?;
         let own = |name: &str| query.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
         let words = foreign.unwrap_or_else(|| compat::Shift {
-            from: own("from"),
-            to: own("to"),
+            from: own("from").filter(|text| text == START || time::is_meant(text)),
+            to: own("to").filter(|text| time::is_meant(text)),
             delay: own("delay"),
         });
         if words.from.is_none() && words.to.is_none() {
@@ -160,13 +160,14 @@ mod tests {
         check("from=&delay=0", Ok(Shift::Live));
         check("delay=600", Ok(Shift::Delay(600)));
         check("from=start", stretch(None, None));
+        check("from=groupmessage&isappinstalled=0", Ok(Shift::Live));
         check("from=1970-01-01T00:01:00Z&to=90", stretch(Some(60), Some(90)));
         check("from=100&to=21700", stretch(Some(100), Some(21_700)));
         check("from=1970-01-01T08:00:05%2B08:00", stretch(Some(5), None));
         for bad in [
             "delay=601",
             "delay=x",
-            "from=x",
+            "from=5x",
             "from=5&to=5",
             "from=6&to=5",
             "from=100&to=21701",

@@ -54,6 +54,12 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// Whether a parameter's text is meant as a time. WeChat adds `from=groupmessage` and the like to whatever is shared, and a
+/// page hands its parameters on to what it plays.
+pub fn is_meant(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with(|first: char| first.is_alphabetic())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,7 +26,7 @@ impl Span {
     /// in RFC 3339.
     pub(super) fn of(query: &Query, parts: &[Part]) -> Result<Span, BadSpan> {
         let time =
-            |name: &str| query.get(name).filter(|text| !text.is_empty()).map(|text| place(text, parts));
+            |name: &str| query.get(name).filter(|text| time::is_meant(text)).map(|text| place(text, parts));
         let end_ms = parts.last().map_or(0, |part| part.start_ms.saturating_add(part.duration_ms));
         let span = Span {
             from_ms: time("from").transpose()?.unwrap_or(Span::ALL.from_ms),
@@ -103,6 +103,7 @@ mod tests {
         };
         check("", Ok((0, u64::MAX)));
         check("from=&to=", Ok((0, u64::MAX)));
+        check("from=groupmessage&to=", Ok((0, u64::MAX)));
         check("from=3&to=12.25", Ok((3_000, 12_250)));
         check("from=2025-11-24T16:00:04Z&to=2025-11-24T16:01:12Z", Ok((4_000, 12_000)));
         check("from=2025-11-25T00:00:04%2B08:00", Ok((4_000, u64::MAX)));
@@ -111,7 +112,7 @@ mod tests {
         check("from=2020-01-01T00:00:00Z", Ok((0, u64::MAX)));
         check("from=2030-01-01T00:00:00Z", Ok((20_000, u64::MAX)));
         for bad in [
-            "from=x",
+            "from=5x",
             "from=-1",
             "from=5&to=5",
             "from=6&to=5",
