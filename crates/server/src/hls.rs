@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::{Name, Phase, Stream};
+use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -43,6 +44,13 @@ const SWEEP: Duration = Duration::from_millis(250);
 /// Most requests at a time that wait for a part or a segment. Each holds a connection and some kilobytes.
 const WAITING_MAX: usize = 50_000;
 
+/// Most segments that are files in memory, which the kernel sends by itself. Each holds a descriptor; others are copied for
+/// every viewer. With segments of two seconds and the window as it comes, these are all segments of a hundred streams.
+const FILES_MAX: usize = 4_096;
+
+/// Of the descriptors that the process may have, the part that such files may take from connections.
+const FILES_SHARE: u64 = 16;
+
 /// All that is packaged, and who watches it.
 #[derive(Debug)]
 pub struct Hls {
@@ -52,6 +60,8 @@ pub struct Hls {
     numbering: Arc<Numbering>,
     packagers: Mutex<HashMap<(Name, Container), Arc<Packager>>>,
     waiting: Semaphore,
+    files: Arc<Semaphore>,
+    files_max: usize,
     clock: Clock,
 }
 
@@ -62,6 +72,8 @@ pub struct Held {
     pub packagers: usize,
     /// Bytes of segments, parts and initializations.
     pub bytes: u64,
+    /// Segments that are files in memory, those included that only an answer on its way still has.
+    pub files: usize,
 }
 
 impl Hls {
@@ -72,6 +84,7 @@ impl Hls {
         clock: &Clock,
         data: Option<&Path>,
     ) -> anyhow::Result<Hls> {
+        let files_max = files_max();
         Ok(Hls {
             settings: Settings::new(config),
             tokens: Tokens::new(secrets)?,
@@ -79,6 +92,8 @@ impl Hls {
             numbering: Arc::new(Numbering::new(clock, data)),
             packagers: Mutex::default(),
             waiting: Semaphore::new(WAITING_MAX),
+            files: Arc::new(Semaphore::new(files_max)),
+            files_max,
             clock: clock.clone(),
         })
     }
@@ -87,7 +102,8 @@ impl Hls {
     pub fn held(&self) -> Held {
         let packagers = self.lock();
         let bytes = packagers.values().map(|packager| packager.shelf.bytes()).sum();
-        Held { packagers: packagers.len(), bytes }
+        let files = self.files_max.saturating_sub(self.files.available_permits());
+        Held { packagers: packagers.len(), bytes, files }
     }
 
     /// How far back a player of this stream can go at this moment: nowhere while nobody has asked for it.
@@ -109,7 +125,7 @@ impl Hls {
             self.retire(packager);
         }
         let numbers = self.numbering.next();
-        let packager = Packager::start(stream, container, &self.settings, numbers, &self.clock);
+        let packager = Packager::start(stream, container, &self.settings, numbers, &self.files, &self.clock);
         packagers.insert(key, packager.clone());
         packager
     }
@@ -156,6 +172,12 @@ impl Hls {
         // A panic while it was locked leaves a map that is still a map.
         self.packagers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many segments may be files.
+fn files_max() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(descriptors / FILES_SHARE).unwrap_or(FILES_MAX).min(FILES_MAX)
 }
 
 /// Starts what is to be packaged always, ends what nobody asks for, and notes who has left.

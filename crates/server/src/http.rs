@@ -10,6 +10,7 @@ pub mod conditional;
 pub mod conn;
 pub mod head;
 mod http2;
+pub mod memory;
 pub mod respond;
 pub mod response;
 pub mod router;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hub::{Feed, Phase, Profile, Stream, Wake};
 use media::frame::{Kind, Role};
 use media::hls::{Goals, Numbers, Settings as WindowSettings, fitting_part_ms};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -50,9 +50,10 @@ impl Packager {
         container: Container,
         settings: &Settings,
         numbers: Numbers,
+        files: &Arc<Semaphore>,
         clock: &Clock,
     ) -> Arc<Packager> {
-        let shelf = Arc::new(Shelf::new(container, settings, numbers, clock));
+        let shelf = Arc::new(Shelf::new(container, settings, numbers, files.clone(), clock));
         let stop = Arc::new(Notify::new());
         let work = Work::new(stream, container, settings, shelf.clone(), clock.clone());
         let packager = Packager {

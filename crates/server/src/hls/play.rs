@@ -25,7 +25,6 @@ use super::url::{self, Named, What};
 use super::{Container, Hls};
 use crate::admission::Asked;
 use crate::app::App;
-use crate::http::body::Body;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::router::not_found;
@@ -272,8 +271,14 @@ impl<'a> Request<'a> {
         let packager = self.hls.find(&name, container).ok_or_else(gone)?;
         let patience = packager.shelf.patience_ms().map_or(START_WAIT, Duration::from_millis);
         let look = self.until(&packager.shelf, patience, |shelf| shelf.file(file)).await?;
-        let pieces = found(look, container)?;
-        let body = Body::Pieces(pieces);
+        let body = found(look, container)?;
+        if self.head.method != Method::Head
+            && let Some(segment) = packager.shelf.handle_asked(file)
+        {
+            // This answer does not wait for it.
+            let shelf = packager.shelf.clone();
+            tokio::spawn(async move { shelf.copy(segment).await });
+        }
         self.note(&packager, viewer.as_deref(), body.len());
         let response = Response::body(200, container.media_type(), body).with("Cache-Control", FILE_CACHE);
         Ok(response.with_etag(&url::file(container, file)))

@@ -9,13 +9,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use media::codec::{Codec, TrackInfo};
 use media::hls::{Answer, Bandwidth, Cut, MediaPlaylist, Name, Numbers, Settings, Stretch, Window};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tracing::debug;
 
 use super::{Container, settings, url};
 use crate::clock::Clock;
+use crate::http::body::Body;
+use crate::http::memory::Memory;
 
 /// What stands in a stored playlist where the query of a file comes: no name has it.
 const QUERY_MARK: char = '?';
+
+/// Requests for a whole segment after which more are expected: then it is worth its copy into a file in memory, which the
+/// kernel sends to everybody else without one. A single viewer never costs it.
+const ASKED_OFTEN: u32 = 2;
+
+/// Segments that are smaller are no work to send.
+const FILE_LEAST: u64 = 64 * 1024;
 
 /// The media of one stream in one container.
 #[derive(Debug)]
@@ -25,6 +35,7 @@ pub(super) struct Shelf {
     /// Nothing younger is given to anybody.
     delay_ms: u64,
     clock: Clock,
+    files: Arc<Semaphore>,
     inner: Mutex<Inner>,
     news: watch::Sender<u64>,
 }
@@ -37,6 +48,8 @@ struct Inner {
     inits: BTreeMap<u64, Bytes>,
     segments: BTreeMap<u64, Stored>,
     bytes: u64,
+    /// A segment is being copied. One at a time, so that no more than one is there twice.
+    copying: bool,
     about: About,
     /// The playlist as it is now, whole and as a delta update.
     lists: [Option<Listing>; 2],
@@ -64,10 +77,27 @@ pub(super) struct About {
 /// A segment, or what there is of it.
 #[derive(Debug, Default)]
 struct Stored {
+    /// Empty once there is a file.
     pieces: Vec<Bytes>,
-    /// How many pieces there were after each part.
-    parts: Vec<usize>,
+    file: Option<Arc<Memory>>,
+    /// Where each part ends.
+    parts: Vec<Mark>,
     bytes: u64,
+    asked: u32,
+}
+
+/// A place in a segment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    piece: usize,
+    byte: u64,
+}
+
+/// A segment that is to become a file in memory.
+#[derive(Debug)]
+pub(super) struct Copying {
+    number: u64,
+    pieces: Vec<Bytes>,
 }
 
 /// A playlist, cut where queries come.
@@ -101,10 +131,12 @@ pub(super) enum Look<T> {
 }
 
 impl Shelf {
+    /// An empty one. `files` are the descriptors that segments may have, those of other shelves included.
     pub(super) fn new(
         container: Container,
         settings: &settings::Settings,
         first: Numbers,
+        files: Arc<Semaphore>,
         clock: &Clock,
     ) -> Shelf {
         Shelf {
@@ -112,12 +144,14 @@ impl Shelf {
             max_bytes: settings.max_bytes,
             delay_ms: settings.delay_ms,
             clock: clock.clone(),
+            files,
             inner: Mutex::new(Inner {
                 window: None,
                 first,
                 inits: BTreeMap::new(),
                 segments: BTreeMap::new(),
                 bytes: 0,
+                copying: false,
                 about: About::default(),
                 lists: [None, None],
                 past: None,
@@ -295,7 +329,7 @@ impl Shelf {
 
     /// The bytes of a file. Of those that do not exist yet, the part that comes next is worth waiting for: the playlist
     /// names it.
-    pub(super) fn file(&self, name: Name) -> Look<Vec<Bytes>> {
+    pub(super) fn file(&self, name: Name) -> Look<Body> {
         let inner = self.lock();
         if let Some(fault) = inner.fault {
             return Look::Fault(fault);
@@ -312,14 +346,51 @@ impl Shelf {
         }
         let is_next = || inner.window.as_ref().and_then(Window::next_part) == Some(name);
         let found = match name {
-            Name::Init(number) => inner.inits.get(&number).map(|init| vec![init.clone()]),
-            Name::Segment(number) => inner.finished(number).map(|stored| stored.pieces.clone()),
+            Name::Init(number) => inner.inits.get(&number).map(|init| Body::from(init.clone())),
+            Name::Segment(number) => inner.finished(number).map(Stored::whole),
             Name::Part(number, part) => inner.segments.get(&number).and_then(|stored| stored.part(part)),
         };
         match found {
-            Some(pieces) => Look::Here(pieces),
+            Some(body) => Look::Here(body),
             None if is_next() => Look::Coming,
             None => Look::Absent,
+        }
+    }
+
+    /// A file was asked for. Returns a segment that should go through [`Shelf::copy`] for it, which takes some milliseconds.
+    pub(super) fn handle_asked(&self, name: Name) -> Option<Copying> {
+        let Name::Segment(number) = name else { return None };
+        let mut inner = self.lock();
+        let is_busy = inner.copying || self.files.available_permits() == 0;
+        inner.finished(number)?;
+        let stored = inner.segments.get_mut(&number)?;
+        stored.asked = stored.asked.saturating_add(1);
+        let is_due = stored.asked >= ASKED_OFTEN && stored.file.is_none() && stored.bytes >= FILE_LEAST;
+        if is_busy || !is_due {
+            return None;
+        }
+        let pieces = stored.pieces.clone();
+        inner.copying = true;
+        Some(Copying { number, pieces })
+    }
+
+    /// Makes a segment a file in memory, which all later answers share. Where that cannot be, it stays as it is.
+    pub(super) async fn copy(&self, segment: Copying) {
+        let Copying { number, pieces } = segment;
+        let made = Memory::of(&pieces, &self.files).await;
+        let mut inner = self.lock();
+        inner.copying = false;
+        match (made, inner.segments.get_mut(&number)) {
+            (Ok(Some(file)), Some(stored)) => {
+                stored.file = Some(Arc::new(file));
+                stored.pieces = Vec::new();
+            }
+            (Err(error), Some(stored)) => {
+                debug!(%error, "a segment stays in pieces");
+                stored.asked = 0;
+            }
+            // There is no descriptor for it, or nobody wants it any more.
+            (_, _) => {}
         }
     }
 
@@ -347,7 +418,7 @@ impl Inner {
         open.pieces.extend(pieces);
         open.bytes += bytes;
         if let Some(part) = cut.part {
-            open.parts.push(open.pieces.len());
+            open.parts.push(Mark { piece: open.pieces.len(), byte: open.bytes });
             window.handle_part(part.duration_ms, part.independent);
         }
         if let Some(segment) = cut.segment {
@@ -379,11 +450,22 @@ impl Inner {
 }
 
 impl Stored {
-    fn part(&self, part: u64) -> Option<Vec<Bytes>> {
+    fn whole(&self) -> Body {
+        match &self.file {
+            Some(file) => Body::File { file: file.clone(), range: 0..self.bytes },
+            None => Body::Pieces(self.pieces.clone()),
+        }
+    }
+
+    fn part(&self, part: u64) -> Option<Body> {
         let part = usize::try_from(part).ok()?;
         let end = *self.parts.get(part)?;
-        let start = part.checked_sub(1).and_then(|before| self.parts.get(before)).copied().unwrap_or(0);
-        self.pieces.get(start..end).map(<[Bytes]>::to_vec)
+        let start =
+            part.checked_sub(1).and_then(|before| self.parts.get(before)).copied().unwrap_or_default();
+        if let Some(file) = &self.file {
+            return Some(Body::File { file: file.clone(), range: start.byte..end.byte });
+        }
+        self.pieces.get(start.piece..end.piece).map(|pieces| Body::Pieces(pieces.to_vec()))
     }
 }
 
@@ -397,7 +479,8 @@ mod tests {
         let first = Numbers { segment: 10, discontinuities: 3, init: 7 };
         let config = crate::config::Layers::defaults().config().unwrap();
         let settings = settings::Settings { max_bytes, ..settings::Settings::new(&config) };
-        let shelf = Shelf::new(Container::Fmp4, &settings, first, &Clock::system());
+        let files = Arc::new(Semaphore::new(1));
+        let shelf = Shelf::new(Container::Fmp4, &settings, first, files, &Clock::system());
         assert!(shelf.list(None, None, false).is_coming() && shelf.about().is_coming());
         assert_eq!(shelf.numbers(), first);
         shelf.open(Settings { target_ms: 1_000, part_target_ms: Some(500), segments: 4, span_ms: 60_000 });
@@ -408,6 +491,10 @@ mod tests {
     impl<T> Look<T> {
         fn is_coming(&self) -> bool {
             matches!(self, Look::Coming)
+        }
+
+        fn is_absent(&self) -> bool {
+            matches!(self, Look::Absent)
         }
     }
 
@@ -420,7 +507,12 @@ mod tests {
 
     fn bytes(shelf: &Shelf, name: Name) -> Option<Vec<u8>> {
         match shelf.file(name) {
-            Look::Here(pieces) => Some(pieces.concat()),
+            Look::Here(Body::Pieces(pieces)) => Some(pieces.concat()),
+            Look::Here(Body::File { file, range }) => {
+                let mut read = vec![0; usize::try_from(range.end - range.start).unwrap()];
+                file.read_exact_at(&mut read, range.start).unwrap();
+                Some(read)
+            }
             _ => None,
         }
     }
@@ -433,17 +525,17 @@ mod tests {
         cut(&shelf, false, b"ab");
         assert_eq!(bytes(&shelf, Name::Part(10, 0)).unwrap(), b"ab");
         assert!(shelf.file(Name::Part(10, 1)).is_coming());
-        assert_eq!(shelf.file(Name::Part(10, 2)), Look::Absent);
-        assert_eq!(shelf.file(Name::Segment(10)), Look::Absent, "it is not whole");
+        assert!(shelf.file(Name::Part(10, 2)).is_absent());
+        assert!(shelf.file(Name::Segment(10)).is_absent(), "it is not whole");
         cut(&shelf, true, b"cd");
         assert_eq!(bytes(&shelf, Name::Part(10, 1)).unwrap(), b"cd");
         assert_eq!(bytes(&shelf, Name::Segment(10)).unwrap(), b"abcd");
         assert_eq!(bytes(&shelf, Name::Init(7)).unwrap(), b"init");
-        assert_eq!(shelf.file(Name::Part(10, 2)), Look::Absent, "it will never be");
+        assert!(shelf.file(Name::Part(10, 2)).is_absent(), "it will never be");
         assert!(shelf.file(Name::Part(11, 0)).is_coming());
         assert_eq!(shelf.numbers().segment, 11);
         shelf.handle_end();
-        assert_eq!(shelf.file(Name::Part(11, 0)), Look::Absent);
+        assert!(shelf.file(Name::Part(11, 0)).is_absent());
     }
 
     #[test]
@@ -455,7 +547,7 @@ mod tests {
             assert!(narrow.bytes() <= 12);
         }
         assert_eq!(narrow.bytes(), 4 + 2 * 4);
-        assert_eq!(narrow.file(Name::Segment(12)), Look::Absent);
+        assert!(narrow.file(Name::Segment(12)).is_absent());
         assert!(bytes(&narrow, Name::Segment(13)).is_some());
         let wide = shelf(1_000);
         for _ in 0..40 {
@@ -464,6 +556,38 @@ mod tests {
         }
         // Four that are listed, and those that left in the time that players may take over them.
         assert!(wide.bytes() <= 4 + 4 * 10, "{}", wide.bytes());
+    }
+
+    #[tokio::test]
+    async fn a_segment_that_is_asked_for_again_becomes_a_file_with_the_same_parts() {
+        const HALF: usize = FILE_LEAST as usize / 2;
+        let shelf = shelf(1 << 20);
+        for halves in [[&[1; HALF], &[2; HALF]], [&[3; HALF], &[4; HALF]]] {
+            cut(&shelf, false, halves[0]);
+            assert!(shelf.handle_asked(Name::Segment(shelf.numbers().segment)).is_none(), "it is not whole");
+            cut(&shelf, true, halves[1]);
+        }
+        let (held, whole) = (shelf.bytes(), bytes(&shelf, Name::Segment(10)).unwrap());
+        assert!(shelf.handle_asked(Name::Segment(10)).is_none(), "one viewer");
+        assert!(
+            shelf.handle_asked(Name::Part(10, 0)).is_none() && shelf.handle_asked(Name::Init(7)).is_none()
+        );
+        let copying = shelf.handle_asked(Name::Segment(10)).unwrap();
+        let again =
+            || shelf.handle_asked(Name::Segment(10)).or_else(|| shelf.handle_asked(Name::Segment(11)));
+        assert!(again().is_none() && again().is_none(), "one at a time");
+        shelf.copy(copying).await;
+        let Look::Here(body) = shelf.file(Name::Segment(10)) else { panic!("it is there") };
+        assert!(body.memory().is_some());
+        assert_eq!(bytes(&shelf, Name::Segment(10)).unwrap(), whole);
+        assert_eq!(bytes(&shelf, Name::Part(10, 1)).unwrap(), [2; HALF]);
+        assert_eq!(bytes(&shelf, Name::Part(10, 0)).unwrap(), [1; HALF]);
+        assert_eq!(shelf.bytes(), held, "it is there once");
+        assert!(again().is_none(), "there is no descriptor left");
+        shelf.handle_fault(Fault::Broken);
+        assert_eq!(shelf.files.available_permits(), 0, "an answer has it still");
+        drop(body);
+        assert_eq!(shelf.files.available_permits(), 1);
     }
 
     #[test]
@@ -489,7 +613,7 @@ mod tests {
         cut(&shelf, true, b"ab");
         shelf.handle_fault(Fault::Broken);
         shelf.handle_fault(Fault::Codec(Codec::Av1));
-        assert_eq!(shelf.file(Name::Segment(10)), Look::Fault(Fault::Broken));
+        assert!(matches!(shelf.file(Name::Segment(10)), Look::Fault(Fault::Broken)));
         assert_eq!((shelf.bytes(), shelf.has_failed()), (0, true));
     }
 }

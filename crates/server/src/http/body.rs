@@ -4,14 +4,20 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
+use rustix::buffer::spare_capacity;
 
 use crate::read_at::ReadAt;
 
 /// Bytes of a file that are read at once, and so the most that a slow reader of a file holds.
 const BLOCK: usize = 256 * 1024;
+
+/// The same of a file in memory, for whom the kernel cannot send it to by itself: small enough to stay in the
+/// processor's cache from the copy to the cipher.
+const MEMORY_BLOCK: usize = 64 * 1024;
 
 /// What follows the head.
 #[derive(Debug, Clone)]
@@ -42,6 +48,14 @@ impl Body {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The descriptor in memory that has the bytes, and where, if there is one.
+    pub fn memory(&self) -> Option<(BorrowedFd<'_>, Range<u64>)> {
+        match self {
+            Body::Pieces(_) => None,
+            Body::File { file, range } => file.memory().map(|memory| (memory, range.clone())),
+        }
     }
 
     /// Some of its bytes, of which it has at least so many. Nothing is copied.
@@ -84,6 +98,11 @@ impl Body {
                 if length == 0 {
                     return Ok(Chain::default());
                 }
+                if let Some(memory) = file.memory() {
+                    let block = read_some(memory, length.min(MEMORY_BLOCK), range.start)?;
+                    range.start += block.len() as u64;
+                    return Ok(vec![block].into());
+                }
                 let (file, start) = (file.clone(), range.start);
                 let block = tokio::task::spawn_blocking(move || {
                     let mut block = BytesMut::zeroed(length);
@@ -93,6 +112,19 @@ impl Body {
                 range.start += length as u64;
                 Ok(vec![block].into())
             }
+        }
+    }
+}
+
+/// Bytes from `offset` on: at least one, at most `most`.
+fn read_some(memory: BorrowedFd<'_>, most: usize, offset: u64) -> io::Result<Bytes> {
+    let mut block = Vec::with_capacity(most);
+    match rustix::io::pread(memory, spare_capacity(&mut block), offset)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        // The allocator may have given more than was asked for.
+        _ => {
+            block.truncate(most);
+            Ok(block.into())
         }
     }
 }

@@ -27,6 +27,7 @@ mod relay;
 mod relay_orders;
 mod replay;
 mod replay_page;
+mod segments;
 mod shift;
 mod show;
 mod slow;
