@@ -11,6 +11,9 @@ const BEHIND_S = 60;
 const MARGIN_S = 2;
 /** A small delay is played away at this rate, which nobody hears. */
 const HURRY = 1.1;
+const TICK_MS = 500;
+/** Looks in a row that find it too far behind before it jumps: after a jump it takes a moment to load. */
+const LATE_LOOKS = 4;
 
 /** Where to begin. */
 export type Start =
@@ -25,6 +28,10 @@ export class HlsPlayer implements Playback {
   private hls: Hls | null = null;
   private dead = false;
   private recovered = false;
+  /** Whether it is to be at the newest picture. */
+  private following: boolean;
+  private late = 0;
+  private readonly timer: number;
   private readonly motion: Motion;
 
   constructor(
@@ -35,6 +42,8 @@ export class HlsPlayer implements Playback {
     private readonly listener: Listener,
   ) {
     this.motion = new Motion(video, stalls, listener);
+    this.following = start.at === 'live';
+    this.timer = window.setInterval(() => this.follow(), TICK_MS);
     void this.open();
   }
 
@@ -78,12 +87,14 @@ export class HlsPlayer implements Playback {
   }
 
   catchUp(): void {
+    this.following = this.start.at !== 'time';
     this.stalls.forget();
     const there = this.hls?.liveSyncPosition;
     if (this.details?.live && there && there > this.video.currentTime) this.video.currentTime = there;
   }
 
   seek(to: number): void {
+    this.following = false;
     this.stalls.forget();
     this.video.currentTime = to;
   }
@@ -91,6 +102,7 @@ export class HlsPlayer implements Playback {
   destroy(): void {
     if (this.dead) return;
     this.dead = true;
+    clearInterval(this.timer);
     this.motion.destroy();
     // It may be in the middle of playing a delay away; the rate of a recorded show is the viewer's.
     if (this.start.at !== 'time') this.video.playbackRate = 1;
@@ -137,6 +149,18 @@ export class HlsPlayer implements Playback {
   /** How far from the edge a viewer who wants no delay is, by the server's advice. */
   private distance({ partHoldBack, holdBack, targetduration }: LevelDetails): number {
     return partHoldBack || holdBack || 3 * targetduration;
+  }
+
+  /** A delay that is more than a segment is not played away by the library: after a long stall it would stay. */
+  private follow(): void {
+    const { behind, details, video } = this;
+    const goes = this.following && !video.paused && !video.seeking;
+    const lost =
+      goes && details && behind !== null && behind > this.distance(details) + details.targetduration;
+    this.late = lost ? this.late + 1 : 0;
+    if (this.late < LATE_LOOKS) return;
+    this.late = 0;
+    this.catchUp();
   }
 
   private fail({ ErrorDetails, ErrorTypes }: typeof import('hls.js'), fault: ErrorData): void {
