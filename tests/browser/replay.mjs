@@ -31,7 +31,7 @@ await run(async (browser, check) => {
     check(`${name}: the time beside the bar is right`, Math.abs(clock((await said(page)).here) - second.time) < 2, [await said(page), second]);
 
     await page.keyboard.press(' ');
-    await page.waitForFunction(() => document.querySelector('video').paused, null, { timeout: 30_000 });
+    await page.waitForFunction(() => document.querySelector('.stage').dataset.state === 'paused', null, { timeout: 30_000 });
     const still = await look(page);
     await page.keyboard.press('ArrowLeft');
     await page.waitForFunction((from) => document.querySelector('video').currentTime < from - 4, still.time, { timeout: 30_000 });

@@ -60,7 +60,8 @@ export class ReplayRoom {
   }
 
   toggle(): void {
-    if (this.resting) this.play();
+    // The element knows first: its events, and with them the state, come later than a second key.
+    if (this.resting || this.video.paused) this.play();
     else this.video.pause();
   }
 
