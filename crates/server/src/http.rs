@@ -16,4 +16,5 @@ pub mod response;
 pub mod router;
 pub mod send;
 pub mod side;
+pub mod viewer;
 pub mod websocket;

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::hls;
 use crate::http::head::Head;
 use crate::http::response::Response;
+use crate::http::viewer::Client;
 use crate::replay;
 use crate::time;
 
@@ -108,7 +109,7 @@ pub fn too_late(most_seconds: u64) -> Response {
 }
 
 /// Answers a request for HLS.
-pub async fn answer(app: &App, head: &Head, named: &hls::url::Named, client: hls::play::Client) -> Response {
+pub async fn answer(app: &App, head: &Head, named: &hls::url::Named, client: Client) -> Response {
     if !named.is_entry() {
         return hls::play::answer(app, head, named, client).await;
     }

@@ -1,27 +1,24 @@
 //! A player's request for FLV: asked for, waited for, answered, handed to the fan-out.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::request::Action;
 use socket2::SockRef;
 use tokio::net::UnixStream;
 use tracing::{info, warn};
 
 use super::url::Named;
 use super::wire::{FlvEgress, Framing};
-use crate::admission::{Admitted, Asked};
+use crate::admission::Admitted;
 use crate::app::App;
 use crate::fanout::{Arrival, Socket};
 use crate::http::head::{Head, Method};
 use crate::http::response::{Cors, Response, streaming_head};
+use crate::http::viewer::{self, Client};
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
-use crate::relay;
 use crate::sessions::{About, Role};
-use crate::waiting::{self, Waited};
 
 /// What the kernel holds of a viewer's media on its way to the task that has its connection, in bytes: little, as a
 /// backlog belongs in the ring.
@@ -44,17 +41,6 @@ pub struct Granted {
     agent: String,
 }
 
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Client {
-    /// Its number, under which it becomes a session when it is let in.
-    pub id: u64,
-    /// From where.
-    pub peer: IpAddr,
-    /// Whether its side of the connection is encrypted.
-    pub is_tls: bool,
-}
-
 fn wire(websocket: bool, tls: bool) -> &'static str {
     match (websocket, tls) {
         (true, false) => "ws-flv",
@@ -66,7 +52,7 @@ fn wire(websocket: bool, tls: bool) -> &'static str {
 
 /// Decides on a request for FLV.
 pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> Outcome {
-    let (peer, wire) = (client.peer, wire(head.is_websocket(), client.is_tls));
+    let wire = wire(head.is_websocket(), client.is_tls);
     let websocket_accept = if head.is_websocket() {
         match websocket::accept(head) {
             Some(accept) => Some(accept),
@@ -80,49 +66,14 @@ pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> O
     } else {
         None
     };
-    let asked = Asked {
-        action: Action::Play,
-        host: head.host(),
-        app: &named.app,
-        stream: &named.stream,
-        path: &head.path,
-        query: &head.query,
-        peer: Some(peer),
-        referrer: head.header("referer").or(head.header("origin")),
-    };
-    let admitted = match app.admission.admit(&asked) {
+    let stream_name = (named.app.as_str(), named.stream.as_str());
+    let admitted = match viewer::admit(app, head, stream_name, client, wire) {
         Ok(admitted) => admitted,
-        Err(refused) => {
-            app.counts.refused(refused.code, wire);
-            refused.log(client.id, wire, &asked);
-            return Outcome::Answer(Response::error(
-                refused.status(),
-                refused.code,
-                &refused.message,
-                &refused.message_zh,
-            ));
-        }
+        Err(refusal) => return Outcome::Answer(refusal),
     };
-    let agent = head.header("user-agent").unwrap_or_default();
-    if app.relays.is_loop(agent, &admitted.name) {
-        let [message, zh] = relay::LOOP;
-        return Outcome::Answer(Response::error(508, "loop", message, zh));
-    }
-    let patient = head.method != Method::Head;
-    let stream = match waiting::for_stream(app, &admitted.name, patient, agent).await {
-        Waited::OnAir(stream) => stream,
-        Waited::Absent => {
-            app.counts.refused("not_on_air", wire);
-            let message = "nobody is publishing this stream: start the push, then play again";
-            let zh = "当前没有人推流：请先开始推流，再播放";
-            return Outcome::Answer(Response::error(404, "not_on_air", message, zh));
-        }
-        Waited::Full => {
-            app.counts.refused("too_many_streams", wire);
-            let message = "the server has as many streams as it may (limits.max_streams)";
-            let zh = "服务器的流数量已达上限（limits.max_streams）";
-            return Outcome::Answer(Response::error(503, "too_many_streams", message, zh));
-        }
+    let stream = match viewer::on_air(app, head, &admitted.name, wire).await {
+        Ok(stream) => stream,
+        Err(refusal) => return Outcome::Answer(refusal),
     };
     if head.method == Method::Head {
         return Outcome::Answer(
@@ -131,7 +82,8 @@ pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> O
                 .fold(Response::empty(200), |response, (name, value)| response.with(name, value)),
         );
     }
-    Outcome::Play(Box::new(Granted { admitted, stream, accept: websocket_accept, agent: agent.to_owned() }))
+    let agent = head.header("user-agent").unwrap_or_default().to_owned();
+    Outcome::Play(Box::new(Granted { admitted, stream, accept: websocket_accept, agent }))
 }
 
 /// What is said before the media of an HTTP answer.

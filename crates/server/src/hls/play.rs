@@ -3,12 +3,10 @@
 mod past;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control::query::Query;
-use control::request::Action;
 use hub::{Name, Phase, Stream};
 use media::codec::{Codec, rfc6381};
 use media::hls::{Bandwidth, Multivariant, Variant};
@@ -23,14 +21,12 @@ use super::shelf::{About, Fault, Look, Shelf};
 use super::token::Token;
 use super::url::{self, Named, What};
 use super::{Container, Hls};
-use crate::admission::Asked;
 use crate::app::App;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::router::not_found;
-use crate::relay;
+use crate::http::viewer::{self, Client};
 use crate::shift::{Shift, Stretch};
-use crate::waiting::{self, Waited};
 
 /// The media type of playlists.
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -50,21 +46,9 @@ const PEAK_PERCENT: u64 = 130;
 /// The parameter that holds the token.
 const TOKEN: &str = "s";
 
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub struct Client {
-    /// The number of its connection.
-    pub id: u64,
-    /// From where.
-    pub peer: IpAddr,
-    /// Whether its side of the connection is encrypted.
-    pub is_tls: bool,
-}
-
-impl Client {
-    fn wire(self) -> &'static str {
-        if self.is_tls { "hlss" } else { "hls" }
-    }
+/// What viewers over this connection are counted as.
+fn wire(client: Client) -> &'static str {
+    if client.is_tls { "hlss" } else { "hls" }
 }
 
 /// Answers a request.
@@ -141,22 +125,8 @@ impl<'a> Request<'a> {
 
     /// Asks the rules.
     fn admit(&self) -> Result<Name, Response> {
-        let Named { app, stream, .. } = self.named;
-        let asked = Asked {
-            action: Action::Play,
-            host: self.head.host(),
-            app,
-            stream,
-            path: &self.head.path,
-            query: &self.head.query,
-            peer: Some(self.client.peer),
-            referrer: self.head.header("referer").or(self.head.header("origin")),
-        };
-        let admitted = self.app.admission.admit(&asked).map_err(|refused| {
-            self.app.counts.refused(refused.code, self.client.wire());
-            refused.log(self.client.id, self.client.wire(), &asked);
-            Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)
-        })?;
+        let stream = (self.named.app.as_str(), self.named.stream.as_str());
+        let admitted = viewer::admit(self.app, self.head, stream, self.client, wire(self.client))?;
         Ok(admitted.name)
     }
 
@@ -291,36 +261,14 @@ impl<'a> Request<'a> {
     fn token(&self, name: &Name) -> Result<Token, Response> {
         let text = self.query.get(TOKEN).unwrap_or_default();
         self.hls.tokens.check(text, name, self.hls.clock.unix_seconds()).ok_or_else(|| {
-            self.app.counts.refused("bad_token", self.client.wire());
+            self.app.counts.refused("bad_token", wire(self.client));
             let message = "this address is not whole, or is over: open the stream's own .m3u8 address again";
             Response::error(403, "bad_token", message, "此地址不完整或已过期：请重新打开流的 .m3u8 地址")
         })
     }
 
     async fn on_air(&self, name: &Name) -> Result<Arc<Stream>, Response> {
-        let agent = self.head.header("user-agent").unwrap_or_default();
-        if self.app.relays.is_loop(agent, name) {
-            let [message, zh] = relay::LOOP;
-            return Err(Response::error(508, "loop", message, zh));
-        }
-        let patient = self.head.method != Method::Head;
-        let (status, code, message, zh) = match waiting::for_stream(self.app, name, patient, agent).await {
-            Waited::OnAir(stream) => return Ok(stream),
-            Waited::Absent => (
-                404,
-                "not_on_air",
-                "nobody is publishing this stream: start the push, then play again",
-                "当前没有人推流：请先开始推流，再播放",
-            ),
-            Waited::Full => (
-                503,
-                "too_many_streams",
-                "the server has as many streams as it may (limits.max_streams)",
-                "服务器的流数量已达上限（limits.max_streams）",
-            ),
-        };
-        self.app.counts.refused(code, self.client.wire());
-        Err(Response::error(status, code, message, zh))
+        viewer::on_air(self.app, self.head, name, wire(self.client)).await
     }
 
     /// The container that the address names.
@@ -374,7 +322,7 @@ impl<'a> Request<'a> {
 
     fn viewer(&self, token: Token, packager: &Packager) -> Result<Arc<Viewer>, Response> {
         let agent = self.head.header("user-agent").unwrap_or_default();
-        let origin = Origin { wire: self.client.wire(), peer: self.client.peer, agent };
+        let origin = Origin { wire: wire(self.client), peer: self.client.peer, agent };
         let (now_ms, closed) = (self.hls.clock.now_ms(), self.app.drain.is_on());
         let stream = &packager.stream;
         let watch = self.hls.audience.watch(token, stream, &self.app.sessions, origin, now_ms, closed);

@@ -13,8 +13,9 @@ use super::http2;
 use super::respond::{Reply, note_failure, note_limit, refuse, respond};
 use super::response::Response;
 use super::send::send;
+use super::viewer::Client;
 use crate::app::App;
-use crate::flv::play::{self, Client};
+use crate::flv::play;
 use crate::net::{Permit, Stream};
 
 /// Bounds of one connection.

@@ -21,8 +21,8 @@ use tracing::debug;
 use self::bounds::Calm;
 use self::stream::Outcome;
 use super::conn::Bounds;
+use super::viewer::Client;
 use crate::app::App;
-use crate::flv::play::Client;
 use crate::metrics::Limit;
 use crate::net::{Permit, Stream};
 

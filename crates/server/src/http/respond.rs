@@ -10,11 +10,11 @@ use super::conditional;
 use super::head::{BadHead, Head, Method};
 use super::response::{Response, preflight};
 use super::router::{self, Route};
+use super::viewer::Client;
 use crate::admission::loggable;
 use crate::api;
 use crate::app::App;
-use crate::flv::play::{self, Client, Granted, Outcome};
-use crate::hls;
+use crate::flv::play::{self, Granted, Outcome};
 use crate::metrics::{self, Limit};
 use crate::{replay, shift, snapshot};
 
@@ -47,12 +47,9 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
             Outcome::Play(granted) => return Reply::Play(granted),
             Outcome::Answer(response) => response,
         },
-        (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client.peer, client.id).await,
-        (_, Route::Hls(named)) => {
-            let Client { id, peer, is_tls } = client;
-            shift::answer(app, head, &named, hls::play::Client { id, peer, is_tls }).await
-        }
-        (_, Route::Replay(named)) => replay::answer(app, head, &named, client.peer, client.id).await,
+        (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client).await,
+        (_, Route::Hls(named)) => shift::answer(app, head, &named, client).await,
+        (_, Route::Replay(named)) => replay::answer(app, head, &named, client).await,
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

@@ -1,11 +1,9 @@
 //! A viewer's request for a replay.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use control::query::Query;
-use control::request::Action;
 use media::hls::MediaPlaylist;
 
 use super::flv::Flv;
@@ -14,12 +12,12 @@ use super::plain::{NoFile, Wanted};
 use super::span::{BadSpan, Span};
 use super::url::{self, Named, What};
 use super::{Replays, playlist};
-use crate::admission::Asked;
 use crate::app::App;
 use crate::http::body::Body;
 use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
+use crate::http::viewer::{self, Client};
 use crate::snapshot;
 use crate::storage::Opener;
 use crate::store::{Format, Index, Part, PartState, Recording};
@@ -33,9 +31,9 @@ const KEEP: &str = "public, max-age=86400";
 /// The wire's name among the refusals.
 const WIRE: &str = "replay";
 
-/// Answers it; `id` is the number of the client's connection.
-pub async fn answer(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Response {
-    make(app, head, named, peer, id).await.unwrap_or_else(Failure::into_response)
+/// Answers it.
+pub async fn answer(app: &App, head: &Head, named: &Named, client: Client) -> Response {
+    make(app, head, named, client).await.unwrap_or_else(Failure::into_response)
 }
 
 /// Why there is no replay.
@@ -141,14 +139,15 @@ impl Failure {
     }
 }
 
-async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Result<Response, Failure> {
+async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<Response, Failure> {
     let replays = &app.replays;
     // A query that is none is refused with the reason by admission.
     let query = Query::parse(&head.query).unwrap_or_default();
     let now = app.clock.unix_seconds();
     let held = query.get(TOKEN).filter(|token| replays.tokens.is_good(token, &named.id, now));
     if held.is_none() {
-        admit(app, head, named, peer, id)?;
+        // As for a live stream.
+        viewer::admit(app, head, (url::APP, &named.id), client, WIRE).map_err(Failure::Refused)?;
     }
     let (Ok(store), Ok(root)) = (app.records.store(), app.records.root()) else {
         return Err(Failure::Absent);
@@ -207,26 +206,6 @@ async fn make(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> R
     let bytes = if head.method == Method::Head { 0 } else { response.length() };
     replays.figures.note(is_view && response.status() < 300, bytes);
     Ok(response)
-}
-
-/// Asks the rules, as for a live stream.
-fn admit(app: &App, head: &Head, named: &Named, peer: IpAddr, id: u64) -> Result<(), Failure> {
-    let asked = Asked {
-        action: Action::Play,
-        host: head.host(),
-        app: url::APP,
-        stream: &named.id,
-        path: &head.path,
-        query: &head.query,
-        peer: Some(peer),
-        referrer: head.header("referer").or(head.header("origin")),
-    };
-    app.admission.admit(&asked).map(drop).map_err(|refused| {
-        app.counts.refused(refused.code, WIRE);
-        refused.log(id, WIRE, &asked);
-        let (message, zh) = (&refused.message, &refused.message_zh);
-        Failure::Refused(Response::error(refused.status(), refused.code, message, zh))
-    })
 }
 
 /// Whether a request is the first of a viewer's: of a file, the one that asks for its beginning.

@@ -1,40 +1,24 @@
 //! A request for a stream's picture: the same right as to play it, and no waiting for a publisher.
 
-use std::net::IpAddr;
-
 use control::query::Query;
-use control::request::Action;
 use hub::Phase;
 
 use super::url::Named;
 use super::{Failure, LARGEST, WIDTHS, Width};
-use crate::admission::Asked;
 use crate::app::App;
 use crate::http::head::Head;
 use crate::http::response::Response;
+use crate::http::viewer::{self, Client};
 
 /// What the counts of refusals call this.
 const WIRE: &str = "snapshot";
 
-/// Answers with a JPEG, or says why there is none. `session` is the number of the connection.
-pub async fn answer(app: &App, head: &Head, named: &Named, peer: IpAddr, session: u64) -> Response {
-    let asked = Asked {
-        action: Action::Play,
-        host: head.host(),
-        app: &named.app,
-        stream: &named.stream,
-        path: &head.path,
-        query: &head.query,
-        peer: Some(peer),
-        referrer: head.header("referer").or(head.header("origin")),
-    };
-    let admitted = match app.admission.admit(&asked) {
+/// Answers with a JPEG, or says why there is none.
+pub async fn answer(app: &App, head: &Head, named: &Named, client: Client) -> Response {
+    let stream = (named.app.as_str(), named.stream.as_str());
+    let admitted = match viewer::admit(app, head, stream, client, WIRE) {
         Ok(admitted) => admitted,
-        Err(refused) => {
-            app.counts.refused(refused.code, WIRE);
-            refused.log(session, WIRE, &asked);
-            return Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh);
-        }
+        Err(refusal) => return refusal,
     };
     let Some(wanted) = wanted(&head.query) else {
         let widths = WIDTHS.map(|width| width.to_string()).join(", ");

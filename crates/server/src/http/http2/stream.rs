@@ -15,11 +15,12 @@ use tracing::warn;
 
 use super::bounds::SEND_BUFFER;
 use crate::app::App;
-use crate::flv::play::{self, Client, Granted};
+use crate::flv::play::{self, Granted};
 use crate::http::body::Body;
 use crate::http::head::{BadHead, Head, MAX_BODY, Method};
 use crate::http::respond::{Reply, note_failure, note_limit, refuse, respond};
 use crate::http::response::{Cors, Response, common_headers};
+use crate::http::viewer::Client;
 use crate::net::Refused;
 
 /// Live media that is read from a shard at once.
