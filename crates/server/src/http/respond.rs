@@ -49,7 +49,8 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
         },
         (_, Route::Snapshot(named)) => snapshot::answer(app, head, &named, client).await,
         (_, Route::Hls(named)) => shift::answer(app, head, &named, client).await,
-        (_, Route::Replay(named)) => replay::answer(app, head, &named, client).await,
+        // Its conditions are answered there, because what is left of it is counted.
+        (_, Route::Replay(named)) => return Reply::Answer(replay::answer(app, head, &named, client).await),
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

@@ -98,6 +98,7 @@ fn a_show_is_replayed_frame_by_frame_in_every_form() {
     // A download that breaks off goes on.
     let whole = get(&weir, &format!("/replay/{id}.mp4"), "");
     let tag = whole.header("etag").expect("a tag").to_owned();
+    assert_eq!(whole.head.matches("\naccept-ranges:").count(), 1, "{}", whole.head);
     assert!(whole.header("content-disposition").is_some_and(|name| name.contains("room1-20")));
     let at = whole.body.len() / 2;
     let rest =
