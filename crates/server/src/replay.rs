@@ -26,7 +26,7 @@ mod token;
 pub mod url;
 
 pub use about::{About, Missing, about};
-pub use answer::{TOKEN, answer};
+pub use answer::{TOKEN, answer, unreadable};
 pub use figures::Figures;
 pub use running::running;
 

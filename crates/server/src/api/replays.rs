@@ -110,14 +110,6 @@ fn refuse(missing: Missing) -> Response {
             "the files of this replay are no longer there",
             "这个回放的文件已不存在",
         ),
-        Missing::Broken(error) => {
-            tracing::error!(error, "a replay cannot be read");
-            Response::error(
-                500,
-                "recording_unreadable",
-                "the recording cannot be read: the server's log says why",
-                "录像无法读取：原因见服务器日志",
-            )
-        }
+        Missing::Broken(error) => replay::unreadable(&error),
     }
 }

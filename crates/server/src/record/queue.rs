@@ -150,22 +150,7 @@ mod tests {
     use crate::store::{Format, Recording, Store};
 
     fn recording() -> Recording {
-        Recording {
-            id: "0".repeat(24),
-            app: "live".into(),
-            stream: "room".into(),
-            folder: String::new(),
-            started_ms: 0,
-            ended_ms: None,
-            state: State::Recording,
-            reason: String::new(),
-            duration_ms: 0,
-            bytes: 0,
-            codecs: String::new(),
-            gaps: 0,
-            hidden: false,
-            expires_ms: None,
-        }
+        Recording::begun(&"0".repeat(24), ("live", "room"), 0)
     }
 
     /// Seconds of sound, of about 10 KB each.

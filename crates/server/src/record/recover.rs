@@ -332,20 +332,14 @@ fn blank_part(sidecar: &Sidecar, note: &PartNote) -> Part {
 
 fn blank(folder: &str, sidecar: &Sidecar) -> Recording {
     Recording {
-        id: sidecar.id.clone(),
-        app: sidecar.app.clone(),
-        stream: sidecar.stream.clone(),
         folder: folder.to_owned(),
-        started_ms: sidecar.started_ms,
         ended_ms: sidecar.ended_ms,
         state: sidecar.state(),
         reason: sidecar.reason.clone(),
-        duration_ms: 0,
-        bytes: 0,
-        codecs: String::new(),
         gaps: sidecar.gaps,
         hidden: sidecar.hidden,
         expires_ms: sidecar.expires_ms,
+        ..Recording::begun(&sidecar.id, (&sidecar.app, &sidecar.stream), sidecar.started_ms)
     }
 }
 

@@ -60,23 +60,7 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
     let Some(stream) = app.hub.find(&entry.name) else { return Ok(()) };
     // Before anything takes time, so that the stream keeps what comes meanwhile.
     let first = open(stream);
-    let (app_name, stream_name) = split(&entry.name);
-    let recording = Recording {
-        id: entry.id.clone(),
-        app: app_name.to_owned(),
-        stream: stream_name.to_owned(),
-        folder: String::new(),
-        started_ms: app.clock.unix_ms(),
-        ended_ms: None,
-        state: State::Recording,
-        reason: String::new(),
-        duration_ms: 0,
-        bytes: 0,
-        codecs: String::new(),
-        gaps: 0,
-        hidden: false,
-        expires_ms: None,
-    };
+    let recording = Recording::begun(&entry.id, split(&entry.name), app.clock.unix_ms());
     let queue_bytes = app.records.queue_bytes;
     let created = tokio::task::spawn_blocking(move || Files::create(manner, recording)).await;
     let files = created.map_err(|error| Failure::Io(error.to_string()))??;

@@ -126,15 +126,7 @@ impl Failure {
             ),
             Failure::NotOne(code, message, zh) => Response::error(409, code, message, zh),
             Failure::NoPicture(failure) => failure.response(),
-            Failure::Broken(error) => {
-                tracing::error!(error, "a replay cannot be read");
-                Response::error(
-                    500,
-                    "recording_unreadable",
-                    "the recording cannot be read: the server's log says why",
-                    "录像无法读取：原因见服务器日志",
-                )
-            }
+            Failure::Broken(error) => unreadable(&error),
         }
     }
 }
@@ -206,6 +198,17 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let bytes = if head.method == Method::Head { 0 } else { response.length() };
     replays.figures.note(is_view && response.status() < 300, bytes);
     Ok(response)
+}
+
+/// The answer when the index or a file cannot be read; why, is for the operator.
+pub fn unreadable(error: &str) -> Response {
+    tracing::error!(error, "a replay cannot be read");
+    Response::error(
+        500,
+        "recording_unreadable",
+        "the recording cannot be read: the server's log says why",
+        "录像无法读取：原因见服务器日志",
+    )
 }
 
 /// Whether a request is the first of a viewer's: of a file, the one that asks for its beginning.

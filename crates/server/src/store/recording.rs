@@ -33,6 +33,28 @@ pub struct Recording {
     pub expires_ms: Option<i64>,
 }
 
+impl Recording {
+    /// One that has just begun, without a folder yet.
+    pub fn begun(id: &str, (app, stream): (&str, &str), started_ms: i64) -> Recording {
+        Recording {
+            id: id.to_owned(),
+            app: app.to_owned(),
+            stream: stream.to_owned(),
+            folder: String::new(),
+            started_ms,
+            ended_ms: None,
+            state: State::Recording,
+            reason: String::new(),
+            duration_ms: 0,
+            bytes: 0,
+            codecs: String::new(),
+            gaps: 0,
+            hidden: false,
+            expires_ms: None,
+        }
+    }
+}
+
 /// Where a recording is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
