@@ -1,4 +1,5 @@
-//! What the API can do: the one table that dispatches requests and that the documentation is made of.
+//! What the API can do: the one table that dispatches requests and that the documentation is made of. It is long because it is a list, with one
+//! entry for each operation, and is kept whole so that what is not in it does not exist.
 
 use serde_json::{Value as Json, json};
 
