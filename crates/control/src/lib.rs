@@ -1,4 +1,6 @@
-//! Who may push and play what.
+//! Who may push and play what, and what goes on in a room.
+//!
+//! [`room`] is the show as its people see it. The rest of this page is about streams.
 //!
 //! A transport turns what its client sent into a [`Request`](request::Request); [`Authority::authorize`] answers
 //! with a [`Grant`] or a [`Refusal`] whose text says whose fault it is and what to do next. The same rules hold for
@@ -23,10 +25,12 @@ mod domain;
 pub mod forbid;
 mod grant;
 pub mod name;
+pub mod person;
 pub mod query;
 pub mod referrer;
 mod refusal;
 pub mod request;
+pub mod room;
 mod secret;
 pub mod sign;
 

@@ -1,0 +1,30 @@
+//! A room: the show as its people see it.
+//!
+//! ```text
+//! Show     scheduled ─► live ◄─► interrupted ─► ended; banned        which of them, and who may change it
+//! Chat     join, leave, check ─► commit ─► Message with a number      order, rates, repeats, sanctions
+//! Window   when the next batch goes out                               by how many it goes to
+//! ```
+//!
+//! Nothing in here waits, reads a clock or knows a wire: whoever owns a room (one task in `server`) gives it what
+//! people ask for with the time, and sends what it answers.
+
+pub mod about;
+pub mod bucket;
+pub mod chat;
+mod memory;
+pub mod message;
+pub mod reject;
+pub mod sanction;
+pub mod settings;
+pub mod show;
+pub mod window;
+
+/// Longest id of a room, in bytes.
+pub const ID_MAX: usize = 64;
+
+/// Whether a text can be the id of a room: letters, digits, `_` and `-`, so that it can stand in any address.
+pub fn is_id(text: &str) -> bool {
+    (1..=ID_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}

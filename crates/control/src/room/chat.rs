@@ -1,0 +1,517 @@
+//! The chat of one room: who is here, who may say what, and in which order it was said.
+//!
+//! Saying something has two halves. [`Chat::check`] decides and takes what it costs (rates, slow mode); what passes is
+//! a [`Draft`]. [`Chat::commit`] gives the draft its number. Between them the owner of the room may ask others: the
+//! operator's backend, the ledger. A draft that comes to nothing is given back with [`Chat::cancel`].
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::bucket::{Bucket, Rate};
+use super::memory::Memory;
+use super::message::{
+    Author, Body, CID_MAX, CUSTOM_MAX, Class, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX,
+};
+use super::reject::{Code, Reject};
+use super::sanction::{Kind, Sanctions};
+use super::settings::{CREW_RATE, Settings};
+use super::show::State;
+use crate::person::{Person, Role};
+
+/// What is remembered of somebody who has not spoken for so long is forgotten, in milliseconds.
+const SPEAKER_MS: u64 = 10 * 60 * 1_000;
+
+/// Numbers that a new epoch skips, so that no number of an epoch whose end was lost comes again: a room cannot say so
+/// much in the time between two writes of its messages.
+const EPOCH_STEP: u64 = 1 << 20;
+
+/// Most connections of one person in one room.
+pub const CONNECTIONS_MAX: u32 = 10;
+
+/// The chat of a room.
+#[derive(Debug)]
+pub struct Chat {
+    settings: Settings,
+    state: State,
+    last_seq: u64,
+    members: HashMap<String, Member>,
+    speakers: HashMap<String, Speaker>,
+    room_rate: Bucket,
+    answers: Memory<Answer>,
+    sanctions: Sanctions,
+}
+
+#[derive(Debug)]
+struct Member {
+    author: Arc<Author>,
+    guest: bool,
+    address: Option<IpAddr>,
+    connections: u32,
+}
+
+/// Somebody who has spoken, whether they are here or not: leaving does not reset a limit.
+#[derive(Debug)]
+struct Speaker {
+    rate: Bucket,
+    last_ms: u64,
+    /// Their last words, as a hash, and when.
+    said: Option<(u64, u64)>,
+}
+
+#[derive(Debug, Clone)]
+enum Answer {
+    Pending,
+    Done(Ack),
+}
+
+/// What somebody wants to say.
+#[derive(Debug, Clone)]
+pub struct Send {
+    /// Who; a member.
+    pub user: String,
+    /// What their client calls it.
+    pub cid: String,
+    /// The number of the message that it answers.
+    pub reply_to: Option<u64>,
+    /// Whom it names.
+    pub mentions: Vec<String>,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What passed and has no number yet.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    author: Arc<Author>,
+    send: Send,
+    hidden: bool,
+}
+
+/// What the sender is told of a message that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// Its number.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+/// Why there is no draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoDraft {
+    /// It was said before, and this was the answer.
+    Again(Ack),
+    /// The same is being decided on now; its answer comes.
+    Pending,
+    /// No.
+    Rejected(Reject),
+}
+
+/// Somebody came in.
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// They were not here before.
+    pub first: bool,
+    /// As others see them.
+    pub author: Arc<Author>,
+}
+
+impl From<Reject> for NoDraft {
+    fn from(reject: Reject) -> NoDraft {
+        NoDraft::Rejected(reject)
+    }
+}
+
+impl Draft {
+    /// Who says it.
+    pub fn author(&self) -> &Arc<Author> {
+        &self.author
+    }
+
+    /// What is said.
+    pub fn send(&self) -> &Send {
+        &self.send
+    }
+
+    /// Puts something else in its place: words that were replaced, a gift as the ledger has it.
+    pub fn set_body(&mut self, body: Body) {
+        self.send.body = body;
+    }
+
+    /// Whether its author is hidden, so that it counts and is shown to nobody.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+}
+
+impl Chat {
+    /// The chat of a room that starts anew; `last_seq` is the highest number that is known to have been given.
+    pub fn new(settings: Settings, state: State, last_seq: u64, sanctions: Sanctions) -> Chat {
+        let last_seq = if last_seq == 0 { 0 } else { (last_seq / EPOCH_STEP + 1) * EPOCH_STEP };
+        Chat {
+            settings,
+            state,
+            last_seq,
+            members: HashMap::new(),
+            speakers: HashMap::new(),
+            room_rate: Bucket::default(),
+            answers: Memory::new(),
+            sanctions,
+        }
+    }
+
+    /// The number of the last message.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The rules.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Other rules from now on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Where the show is.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The show is elsewhere now.
+    pub fn set_state(&mut self, state: State) {
+        self.state = state;
+    }
+
+    /// The sanctions of this room.
+    pub fn sanctions(&mut self) -> &mut Sanctions {
+        &mut self.sanctions
+    }
+
+    /// People here, each once.
+    pub fn online(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Everybody here, in no order.
+    pub fn members(&self) -> impl Iterator<Item = (&Arc<Author>, u32)> {
+        self.members.values().map(|member| (&member.author, member.connections))
+    }
+
+    /// Whether somebody is here.
+    pub fn has(&self, user: &str) -> bool {
+        self.members.contains_key(user)
+    }
+
+    /// Somebody as they are here.
+    pub fn author(&self, user: &str) -> Option<&Arc<Author>> {
+        self.members.get(user).map(|member| &member.author)
+    }
+
+    /// Lets somebody in, on one more connection.
+    pub fn join(
+        &mut self,
+        person: &Person,
+        address: Option<IpAddr>,
+        global: &Sanctions,
+        unix_ms: i64,
+    ) -> Result<Joined, Reject> {
+        let operator = person.role == Role::Operator;
+        let banned = |all: &Sanctions| all.find(Kind::Ban, &person.id, address, unix_ms).is_some();
+        if !operator && (banned(&self.sanctions) || banned(global)) {
+            return Err(Reject::new(Code::Banned));
+        }
+        if person.guest && !self.settings.guests {
+            return Err(Reject::new(Code::NotAllowed));
+        }
+        let first = !self.members.contains_key(&person.id);
+        let same = |author: &Author| {
+            author.name == person.name && author.avatar == person.avatar && author.role == person.role
+        };
+        let member = self.members.entry(person.id.clone()).or_insert_with(|| Member {
+            author: Arc::new(author(person)),
+            guest: person.guest,
+            address,
+            connections: 0,
+        });
+        if member.connections >= CONNECTIONS_MAX {
+            return Err(Reject::new(Code::Unavailable));
+        }
+        member.connections += 1;
+        member.address = address.or(member.address);
+        // Whoever comes again may have another name by now; what they said keeps the old one.
+        if !same(&member.author) {
+            member.author = Arc::new(author(person));
+        }
+        Ok(Joined { first, author: member.author.clone() })
+    }
+
+    /// One connection of somebody ends. Returns whether it was their last.
+    pub fn leave(&mut self, user: &str) -> bool {
+        let Some(member) = self.members.get_mut(user) else { return false };
+        member.connections = member.connections.saturating_sub(1);
+        let last = member.connections == 0;
+        if last {
+            self.members.remove(user);
+        }
+        last
+    }
+
+    /// Decides whether somebody may say something now, and takes what it costs them.
+    pub fn check(
+        &mut self,
+        send: Send,
+        global: &Sanctions,
+        now_ms: u64,
+        unix_ms: i64,
+    ) -> Result<Draft, NoDraft> {
+        let Some(member) = self.members.get(&send.user) else {
+            return Err(Reject::new(Code::NotAllowed).into());
+        };
+        match self.answers.recall(&send.user, &send.cid, now_ms) {
+            Some(Answer::Done(ack)) => return Err(NoDraft::Again(ack)),
+            Some(Answer::Pending) => return Err(NoDraft::Pending),
+            None => {}
+        }
+        let member_is = (member.author.clone(), member.guest, member.address);
+        let (author, guest, address) = member_is;
+        self.may_speak(&author, guest, address, &send, global, unix_ms)?;
+        self.is_right(&send, author.role)?;
+        self.is_time(&author, &send, now_ms)?;
+        let hidden = |all: &Sanctions| all.find(Kind::Hide, &send.user, address, unix_ms).is_some();
+        let hidden = hidden(&self.sanctions) || hidden(global);
+        self.answers.keep(&send.user, &send.cid, Answer::Pending, now_ms);
+        Ok(Draft { author, send, hidden })
+    }
+
+    /// Gives a draft its number. Nobody but the sender is to see the message when there is none.
+    pub fn commit(
+        &mut self,
+        draft: Draft,
+        now_ms: u64,
+        at_ms: i64,
+        media_ms: Option<i64>,
+    ) -> (Ack, Option<Message>) {
+        let Draft { author, send, hidden } = draft;
+        let message =
+            (!hidden).then(|| self.number(Some(author), send.body, at_ms, media_ms)).map(|message| Message {
+                cid: send.cid.clone(),
+                reply_to: send.reply_to,
+                mentions: send.mentions,
+                ..message
+            });
+        // The hidden are told the number that the next one has, as if it had been theirs.
+        let seq = message.as_ref().map_or(self.last_seq + 1, |message| message.seq);
+        let ack = Ack { seq, at_ms };
+        self.answers.keep(&send.user, &send.cid, Answer::Done(ack), now_ms);
+        (ack, message)
+    }
+
+    /// A draft comes to nothing; the same may be tried again at once.
+    pub fn cancel(&mut self, draft: &Draft) {
+        self.answers.drop_answer(&draft.send.user, &draft.send.cid);
+        if let Some(speaker) = self.speakers.get_mut(&draft.send.user) {
+            speaker.rate.put_back(user_rate(&self.settings, draft.author.role));
+            speaker.said = None;
+        }
+    }
+
+    /// Something happened, or the room itself says something.
+    pub fn say(&mut self, body: Body, at_ms: i64, media_ms: Option<i64>) -> Message {
+        self.number(None, body, at_ms, media_ms)
+    }
+
+    /// Somebody says something who need not be here and is not held to any rate: the operator's backend.
+    pub fn say_as(&mut self, author: Author, body: Body, at_ms: i64, media_ms: Option<i64>) -> Message {
+        self.number(Some(Arc::new(author)), body, at_ms, media_ms)
+    }
+
+    /// Something happened.
+    pub fn event(&mut self, event: Event, at_ms: i64, media_ms: Option<i64>) -> Message {
+        self.say(Body::Event(event), at_ms, media_ms)
+    }
+
+    /// Forgets what is over. To be called now and then.
+    pub fn tidy(&mut self, now_ms: u64, unix_ms: i64) {
+        self.sanctions.expire(unix_ms);
+        self.speakers.retain(|_, speaker| now_ms.saturating_sub(speaker.last_ms) < SPEAKER_MS);
+    }
+
+    fn number(
+        &mut self,
+        from: Option<Arc<Author>>,
+        body: Body,
+        at_ms: i64,
+        media_ms: Option<i64>,
+    ) -> Message {
+        self.last_seq += 1;
+        let (cid, mentions) = (String::new(), Vec::new());
+        Message { seq: self.last_seq, at_ms, media_ms, from, cid, reply_to: None, mentions, body }
+    }
+
+    fn may_speak(
+        &self,
+        author: &Author,
+        guest: bool,
+        address: Option<IpAddr>,
+        send: &Send,
+        global: &Sanctions,
+        unix_ms: i64,
+    ) -> Result<(), Reject> {
+        if !self.state.takes_messages() {
+            return Err(Reject::new(Code::RoomClosed));
+        }
+        if author.role == Role::Operator {
+            return Ok(());
+        }
+        let found = |kind| {
+            let here = self.sanctions.find(kind, &send.user, address, unix_ms);
+            here.or_else(|| global.find(kind, &send.user, address, unix_ms))
+        };
+        if found(Kind::Ban).is_some() {
+            return Err(Reject::new(Code::Banned));
+        }
+        if let Some(until) = found(Kind::Mute) {
+            let left = until.map(|until| u64::try_from(until - unix_ms).unwrap_or_default());
+            return Err(Reject { code: Code::Muted, retry_after_ms: left });
+        }
+        let crew = author.role > Role::Viewer;
+        // Gifts are not speech: who is silenced with all others may still give.
+        if self.settings.silent && !crew && !matches!(send.body, Body::Gift(_)) {
+            return Err(Reject::new(Code::Muted));
+        }
+        let allowed = match &send.body {
+            _ if guest => false,
+            Body::Text(_) | Body::Custom(_) => true,
+            Body::Image(_) => self.settings.images || crew,
+            Body::Gift(_) => self.settings.gifts,
+            Body::Notice(_) => crew,
+            Body::Event(_) => false,
+        };
+        if allowed { Ok(()) } else { Err(Reject::new(Code::NotAllowed)) }
+    }
+
+    /// Sizes and forms.
+    fn is_right(&self, send: &Send, role: Role) -> Result<(), Reject> {
+        let long = Err(Reject::new(Code::TooLong));
+        let bad = Err(Reject::new(Code::Bad));
+        if send.cid.is_empty() || send.cid.len() > CID_MAX || send.mentions.len() > MENTIONS_MAX {
+            return bad;
+        }
+        let text_max = if role > Role::Viewer { TEXT_MAX } else { self.settings.text_max.min(TEXT_MAX) };
+        match &send.body {
+            Body::Text(text) | Body::Notice(text) => {
+                if text.trim().is_empty() || text.chars().any(is_unprintable) {
+                    return bad;
+                }
+                // Bytes first, so that a megabyte is refused without a walk over it.
+                if text.len() > text_max * 4 || text.chars().count() > text_max {
+                    return long;
+                }
+            }
+            Body::Image(image) => {
+                let web = image.url.starts_with("https://") || image.url.starts_with("http://");
+                if !web || image.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+                    return bad;
+                }
+                if image.url.len() > URL_MAX {
+                    return long;
+                }
+            }
+            Body::Custom(custom) => {
+                let named = custom.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+                if custom.name.is_empty() || custom.name.len() > NAME_MAX || !named {
+                    return bad;
+                }
+                if custom.data.len() > CUSTOM_MAX {
+                    return long;
+                }
+            }
+            Body::Gift(_) | Body::Event(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Rates. Each is asked only when those before it passed, and what was taken for nothing is put back.
+    fn is_time(&mut self, author: &Author, send: &Send, now_ms: u64) -> Result<(), Reject> {
+        let rate = user_rate(&self.settings, author.role);
+        let speaker = self.speakers.entry(author.id.clone()).or_insert_with(|| Speaker {
+            rate: Bucket::default(),
+            last_ms: 0,
+            said: None,
+        });
+        let viewer = author.role == Role::Viewer;
+        let class = send.body.class(author.role);
+        let chat = class == Class::Chat;
+        let hash = send.body.text().map(repeat_hash);
+        if viewer && chat {
+            let (slow, since) = (self.settings.slow_ms, now_ms.saturating_sub(speaker.last_ms));
+            if slow > 0 && speaker.last_ms > 0 && since < slow {
+                return Err(Reject::until(Code::SlowMode, slow - since));
+            }
+            let repeat = self.settings.repeat_ms;
+            if let (Some(hash), Some((said, at_ms))) = (hash, speaker.said)
+                && hash == said
+                && now_ms.saturating_sub(at_ms) < repeat
+            {
+                return Err(Reject::until(Code::Duplicate, repeat - now_ms.saturating_sub(at_ms)));
+            }
+        }
+        speaker.rate.take(rate, now_ms).map_err(|wait| Reject::until(Code::RateUser, wait))?;
+        if viewer && chat {
+            let room = self.settings.room_rate;
+            if let Err(wait) = self.room_rate.take(room, now_ms) {
+                speaker.rate.put_back(rate);
+                return Err(Reject::until(Code::RateRoomShed, wait));
+            }
+        }
+        speaker.last_ms = now_ms.max(1);
+        if let Some(hash) = hash {
+            speaker.said = Some((hash, now_ms));
+        }
+        Ok(())
+    }
+}
+
+fn author(person: &Person) -> Author {
+    Author {
+        id: person.id.clone(),
+        name: person.name.clone(),
+        avatar: person.avatar.clone(),
+        role: person.role,
+    }
+}
+
+fn user_rate(settings: &Settings, role: Role) -> Rate {
+    if role > Role::Viewer { CREW_RATE } else { settings.user_rate }
+}
+
+/// Characters that have no place in a line of chat: controls, and those that turn the direction of what stands around
+/// them (Unicode UAX #9).
+pub fn is_unprintable(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}')
+}
+
+/// What two texts have in common that people would call the same.
+fn repeat_hash(text: &str) -> u64 {
+    // FNV-1a: an attacker who finds two texts of one hash is kept from saying both, which is no harm.
+    let plain = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    let mut any = false;
+    let hash = plain.fold(0xcbf2_9ce4_8422_2325_u64, |hash, c| {
+        any = true;
+        (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3)
+    });
+    // Nothing but signs: the signs themselves.
+    if any {
+        hash
+    } else {
+        text.chars().fold(hash, |hash, c| (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
+#[cfg(test)]
+mod tests;

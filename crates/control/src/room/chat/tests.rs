@@ -1,0 +1,168 @@
+use super::*;
+
+fn person(id: &str, role: Role) -> Person {
+    Person { id: id.into(), name: id.to_uppercase(), avatar: String::new(), role, guest: false }
+}
+
+fn chat(settings: Settings) -> Chat {
+    let mut chat = Chat::new(settings, State::Live, 0, Sanctions::default());
+    for (id, role) in [("u1", Role::Viewer), ("u2", Role::Viewer), ("host", Role::Host)] {
+        chat.join(&person(id, role), None, &Sanctions::default(), 0).unwrap();
+    }
+    chat
+}
+
+fn text(user: &str, cid: &str, text: &str) -> Send {
+    let (user, cid) = (user.into(), cid.into());
+    Send { user, cid, reply_to: None, mentions: Vec::new(), body: Body::Text(text.into()) }
+}
+
+fn say(chat: &mut Chat, send: Send, now_ms: u64) -> Result<(Ack, Option<Message>), NoDraft> {
+    let draft = chat.check(send, &Sanctions::default(), now_ms, now_ms as i64)?;
+    Ok(chat.commit(draft, now_ms, now_ms as i64, Some(5)))
+}
+
+fn code(result: Result<(Ack, Option<Message>), NoDraft>) -> (Code, Option<u64>) {
+    match result {
+        Err(NoDraft::Rejected(reject)) => (reject.code, reject.retry_after_ms),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn messages_are_numbered_in_the_order_in_which_they_pass() {
+    let mut chat = chat(Settings::default());
+    let (ack, message) = say(&mut chat, text("u1", "a", "hello"), 10).unwrap();
+    let message = message.unwrap();
+    assert_eq!((ack.seq, message.seq, message.at_ms, message.media_ms), (1, 1, 10, Some(5)));
+    assert_eq!((message.from.unwrap().name.as_str(), message.cid.as_str()), ("U1", "a"));
+    assert_eq!(chat.event(Event::Silence(true), 11, None).seq, 2);
+    assert_eq!(say(&mut chat, text("u2", "a", "hello"), 12).unwrap().0.seq, 3);
+}
+
+#[test]
+fn the_same_id_gets_the_same_answer_and_is_shown_once() {
+    let mut chat = chat(Settings::default());
+    let (ack, _) = say(&mut chat, text("u1", "a", "hello"), 10).unwrap();
+    assert_eq!(say(&mut chat, text("u1", "a", "hello"), 20), Err(NoDraft::Again(ack)));
+    // While it is being decided there is no answer yet.
+    let draft = chat.check(text("u1", "b", "more"), &Sanctions::default(), 30, 30).unwrap();
+    let again = chat.check(text("u1", "b", "more"), &Sanctions::default(), 31, 31);
+    assert_eq!(again.err(), Some(NoDraft::Pending));
+    chat.cancel(&draft);
+    assert!(say(&mut chat, text("u1", "b", "more"), 32).is_ok());
+}
+
+#[test]
+fn everybody_has_a_rate_that_leaving_does_not_reset() {
+    let mut chat = chat(Settings::default());
+    for number in 0..3 {
+        say(&mut chat, text("u1", &format!("c{number}"), &format!("t{number}")), 0).unwrap();
+    }
+    assert_eq!(code(say(&mut chat, text("u1", "d", "more"), 0)), (Code::RateUser, Some(1_000)));
+    assert!(chat.leave("u1"));
+    chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 0).unwrap();
+    assert_eq!(code(say(&mut chat, text("u1", "d", "more"), 500)), (Code::RateUser, Some(500)));
+    assert!(say(&mut chat, text("u1", "d", "more"), 1_000).is_ok());
+    // The host's side has another.
+    for number in 0..10 {
+        say(&mut chat, text("host", &format!("c{number}"), "again"), 0).unwrap();
+    }
+}
+
+#[test]
+fn a_full_room_sheds_chat_and_nothing_else() {
+    let rate = Rate::per_second(2, 2);
+    let mut chat = chat(Settings { room_rate: rate, ..Settings::default() });
+    say(&mut chat, text("u1", "a", "1"), 0).unwrap();
+    say(&mut chat, text("u2", "a", "2"), 0).unwrap();
+    assert_eq!(code(say(&mut chat, text("u1", "b", "3"), 0)), (Code::RateRoomShed, Some(500)));
+    // It did not cost them their own rate.
+    assert!(say(&mut chat, text("u1", "b", "3"), 500).is_ok());
+    assert!(say(&mut chat, text("u1", "c", "4"), 1_000).is_ok());
+    assert!(say(&mut chat, text("host", "a", "5"), 1_000).is_ok());
+}
+
+#[test]
+fn slow_mode_and_repeats_say_when() {
+    let mut chat = chat(Settings { slow_ms: 5_000, ..Settings::default() });
+    say(&mut chat, text("u1", "a", "Hello!"), 1_000).unwrap();
+    assert_eq!(code(say(&mut chat, text("u1", "b", "new"), 2_000)), (Code::SlowMode, Some(4_000)));
+    assert_eq!(code(say(&mut chat, text("u1", "c", " hello"), 11_000)), (Code::Duplicate, Some(20_000)));
+    assert!(say(&mut chat, text("u1", "c", "hello"), 31_000).is_ok());
+}
+
+#[test]
+fn sanctions_hold_and_end() {
+    let mut chat = chat(Settings::default());
+    chat.sanctions().set(Kind::Mute, super::super::sanction::Subject::User("u1".into()), Some(3_000));
+    assert_eq!(code(say(&mut chat, text("u1", "a", "1"), 1_000)), (Code::Muted, Some(2_000)));
+    assert!(say(&mut chat, text("u1", "a", "1"), 3_000).is_ok());
+    chat.sanctions().set(Kind::Hide, super::super::sanction::Subject::User("u1".into()), None);
+    let (ack, message) = say(&mut chat, text("u1", "b", "2"), 5_000).unwrap();
+    assert_eq!((ack.seq, message), (2, None));
+    assert_eq!(chat.last_seq(), 1);
+    chat.sanctions().set(Kind::Ban, super::super::sanction::Subject::User("u1".into()), None);
+    assert_eq!(code(say(&mut chat, text("u1", "c", "3"), 9_000)), (Code::Banned, None));
+    let back = chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 9_000);
+    assert_eq!(back.unwrap_err().code, Code::Banned);
+}
+
+#[test]
+fn guests_read_and_the_silenced_wait() {
+    let mut chat = chat(Settings::default());
+    let guest = Person { guest: true, ..person("g", Role::Viewer) };
+    chat.join(&guest, None, &Sanctions::default(), 0).unwrap();
+    assert_eq!(code(say(&mut chat, text("g", "a", "1"), 0)), (Code::NotAllowed, None));
+    chat.set_settings(Settings { silent: true, guests: false, ..Settings::default() });
+    assert_eq!(code(say(&mut chat, text("u1", "a", "1"), 0)), (Code::Muted, None));
+    assert!(say(&mut chat, text("host", "a", "1"), 0).is_ok());
+    let other = Person { id: "g2".into(), ..guest };
+    assert_eq!(chat.join(&other, None, &Sanctions::default(), 0).unwrap_err().code, Code::NotAllowed);
+    chat.set_state(State::Ended);
+    assert_eq!(code(say(&mut chat, text("host", "b", "1"), 0)), (Code::RoomClosed, None));
+}
+
+#[test]
+fn what_is_no_line_of_chat_is_refused() {
+    let mut chat = chat(Settings::default());
+    for bad in ["", "  ", "a\u{7}b", "a\u{202E}b", "\0"] {
+        assert_eq!(code(say(&mut chat, text("u1", "a", bad), 0)), (Code::Bad, None), "{bad:?}");
+    }
+    assert_eq!(code(say(&mut chat, text("u1", "a", &"字".repeat(501)), 0)), (Code::TooLong, None));
+    assert!(say(&mut chat, text("u1", "a", &"字".repeat(500)), 0).is_ok());
+    let image = |url: &str| Send {
+        body: Body::Image(super::super::message::Image { url: url.into(), width: 1, height: 1 }),
+        ..text("u2", "i", "")
+    };
+    assert_eq!(code(say(&mut chat, image("javascript:alert(1)"), 0)), (Code::Bad, None));
+    assert!(say(&mut chat, image("https://example.com/a.png"), 0).is_ok());
+    assert_eq!(
+        code(say(&mut chat, Send { cid: "x".repeat(65), ..text("u2", "", "t") }, 0)),
+        (Code::Bad, None)
+    );
+}
+
+#[test]
+fn a_new_epoch_repeats_no_number() {
+    let chat = Chat::new(Settings::default(), State::Live, 5, Sanctions::default());
+    assert_eq!(chat.last_seq(), EPOCH_STEP);
+    let chat = Chat::new(Settings::default(), State::Live, EPOCH_STEP + 5, Sanctions::default());
+    assert_eq!(chat.last_seq(), 2 * EPOCH_STEP);
+}
+
+#[test]
+fn somebody_on_two_connections_is_here_once() {
+    let mut chat = chat(Settings::default());
+    let none = Sanctions::default();
+    assert!(!chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap().first);
+    assert_eq!(chat.online(), 3);
+    assert!(!chat.leave("u1"));
+    assert!(chat.leave("u1"));
+    assert!(!chat.leave("u1"));
+    assert_eq!(chat.online(), 2);
+    for _ in 0..CONNECTIONS_MAX {
+        chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap();
+    }
+    assert_eq!(chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap_err().code, Code::Unavailable);
+}
