@@ -25,7 +25,6 @@ mod figures;
 mod handle;
 mod lane;
 mod shard;
-mod socket;
 mod viewer;
 mod window;
 
@@ -35,7 +34,7 @@ use media::frame::Frame;
 
 pub use figures::Figures;
 pub use handle::{Arrival, Fanout, Settings};
-pub use socket::Socket;
+
 pub use window::Law;
 
 /// Why a viewer's connection is ended by the server.

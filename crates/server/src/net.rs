@@ -4,11 +4,13 @@ mod accept;
 mod bind;
 pub(crate) mod der;
 mod permits;
+mod socket;
 mod tls;
 mod trust;
 
 pub use accept::Door;
 pub use bind::bind;
 pub use permits::{Permit, Permits, Refused, RefusedSoFar};
+pub use socket::Socket;
 pub use tls::{Certificate, HTTP1, HTTP2, Stream, TlsFiles, watch_certificate};
 pub(crate) use trust::{connector, roots};

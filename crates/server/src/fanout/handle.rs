@@ -12,9 +12,9 @@ use tracing::error;
 
 use super::shard::{self, WAKE};
 use super::window::Law;
-use super::{Egress, Figures, Socket};
+use super::{Egress, Figures};
 use crate::clock::Clock;
-use crate::net::Permit;
+use crate::net::{Permit, Socket};
 use crate::sessions::{self as session, Session};
 
 /// How the shards treat their viewers.

@@ -11,9 +11,10 @@ use bytes::Bytes;
 use hub::{Headers, Hub, Identity, Lag, Name, Options, Profile, Publisher, Slot, Wire};
 use media::frame::{Frame, Kind, Role};
 
-use super::{Arrival, Ask, Egress, Fanout, Farewell, Law, Settings, Socket};
+use super::{Arrival, Ask, Egress, Fanout, Farewell, Law, Settings};
 use crate::clock::Clock;
 use crate::net::Permits;
+use crate::net::Socket;
 use crate::sessions::{self as session, About, Sessions};
 
 const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x65, 0x88];

@@ -8,7 +8,8 @@ use hub::{Cursor, Drops, Feed, Lag, Profile, Verdict};
 
 use super::batch::Batch;
 use super::handle::Ticket;
-use super::{Ask, Egress, Farewell, Socket};
+use super::{Ask, Egress, Farewell};
+use crate::net::Socket;
 
 /// Frames gathered into one write for a viewer that is behind, such as a new one that is sent a whole group.
 const CATCH_UP_FRAMES: usize = 256;

@@ -12,12 +12,12 @@ use super::url::Named;
 use super::wire::{FlvEgress, Framing};
 use crate::admission::Admitted;
 use crate::app::App;
-use crate::fanout::{Arrival, Socket};
+use crate::fanout::Arrival;
 use crate::http::head::{Head, Method};
 use crate::http::response::{Cors, Response, streaming_head};
 use crate::http::viewer::{self, Client};
 use crate::http::websocket;
-use crate::net::{Permit, Stream};
+use crate::net::{Permit, Socket, Stream};
 use crate::sessions::{About, Role};
 
 /// What the kernel holds of a viewer's media on its way to the task that has its connection, in bytes: little, as a

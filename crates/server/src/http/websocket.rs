@@ -1,5 +1,7 @@
-//! The WebSocket wire (RFC 6455), server side: the handshake's answer, frame headers, and a reader of what players
-//! send.
+//! The WebSocket wire (RFC 6455), server side: the handshake's answer, frame headers, a reader of what players send, who
+//! have nothing to say, and one of [`messages`].
+
+pub mod messages;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +30,14 @@ pub fn accept(head: &Head) -> Option<String> {
     }
     Some(STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize()))
 }
+
+/// The header of an unmasked, unfragmented text message of `len` bytes.
+pub fn text_header(len: usize) -> Vec<u8> {
+    frame_header(0x1, len)
+}
+
+/// A ping without a payload.
+pub const PING: &[u8] = &[0x89, 0];
 
 /// The header of an unmasked, unfragmented binary message of `len` bytes.
 pub fn binary_header(len: usize) -> Vec<u8> {
@@ -97,7 +107,14 @@ impl Reader {
                 None => {
                     self.header.push(input[0]);
                     input = &input[1..];
-                    self.payload = parse_header(&self.header)?;
+                    let parsed =
+                        parse_header(&self.header, MAX_DATA).map_err(|told| told.text().to_owned())?;
+                    self.payload = parsed.map(|Announced { opcode, mask, left }| Payload {
+                        opcode,
+                        mask,
+                        left,
+                        kept: Vec::new(),
+                    });
                     if self.payload.is_some() {
                         self.header.clear();
                     }
@@ -130,14 +147,46 @@ impl Reader {
     }
 }
 
-/// The frame that a complete header announces; `None` while bytes are missing.
-fn parse_header(header: &[u8]) -> Result<Option<Payload>, String> {
+/// What a frame's header says.
+struct Announced {
+    opcode: u8,
+    mask: [u8; 4],
+    left: u64,
+}
+
+/// What is wrong with a frame's header.
+#[derive(Debug, Clone, Copy)]
+enum BadHeader {
+    Extension,
+    NotMasked,
+    TooLong,
+}
+
+impl BadHeader {
+    fn text(self) -> &'static str {
+        match self {
+            BadHeader::Extension => "a WebSocket frame uses an extension that was not agreed on",
+            BadHeader::NotMasked => "a WebSocket client must mask its frames (RFC 6455 section 5.1)",
+            BadHeader::TooLong => "a WebSocket frame is longer than this server takes",
+        }
+    }
+
+    fn code(self) -> u16 {
+        match self {
+            BadHeader::Extension | BadHeader::NotMasked => messages::PROTOCOL,
+            BadHeader::TooLong => messages::TOO_BIG,
+        }
+    }
+}
+
+/// What a complete header announces; `None` while bytes are missing. Frames of data have at most `max` bytes.
+fn parse_header(header: &[u8], max: u64) -> Result<Option<Announced>, BadHeader> {
     let [first, second, rest @ ..] = header else { return Ok(None) };
     if first & 0x70 != 0 {
-        return Err("a WebSocket frame uses an extension that was not agreed on".into());
+        return Err(BadHeader::Extension);
     }
     if second & 0x80 == 0 {
-        return Err("a WebSocket client must mask its frames (RFC 6455 section 5.1)".into());
+        return Err(BadHeader::NotMasked);
     }
     let opcode = first & 0x0F;
     let (length_bytes, short) = match second & 0x7F {
@@ -150,12 +199,11 @@ fn parse_header(header: &[u8]) -> Result<Option<Payload>, String> {
     }
     let (length, mask) = rest.split_at(length_bytes);
     let left = length.iter().fold(short, |sum, byte| (sum << 8) | u64::from(*byte));
-    let bound = if opcode >= 0x8 { MAX_CONTROL as u64 } else { MAX_DATA };
-    if left > bound {
-        return Err(format!("a WebSocket frame of {left} bytes; a player may send {bound}"));
+    if left > if opcode >= 0x8 { MAX_CONTROL as u64 } else { max } {
+        return Err(BadHeader::TooLong);
     }
     let mask = [mask[0], mask[1], mask[2], mask[3]];
-    Ok(Some(Payload { opcode, mask, left, kept: Vec::new() }))
+    Ok(Some(Announced { opcode, mask, left }))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{info, warn};
 
 use super::der;
-use crate::fanout::Socket;
+use super::socket::Socket;
 
 /// Where the certificate chain and its key are.
 #[derive(Debug, Clone, PartialEq, Eq)]

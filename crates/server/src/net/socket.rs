@@ -47,7 +47,7 @@ impl Socket {
     }
 
     /// For registration with a poll.
-    pub(super) fn source(&mut self) -> &mut dyn Source {
+    pub fn source(&mut self) -> &mut dyn Source {
         match &mut self.stream {
             Stream::Tcp(stream) => stream,
             Stream::Pair(stream) => stream,
@@ -55,12 +55,12 @@ impl Socket {
     }
 
     /// Whether encrypted bytes wait for room in the kernel.
-    pub(super) fn has_unsent(&self) -> bool {
+    pub fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
     }
 
     /// Sends encrypted bytes that are waiting. `WouldBlock` when some stay.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub fn flush(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         while tls.wants_write() {
             if tls.write_tls(&mut self.stream)? == 0 {
@@ -71,7 +71,7 @@ impl Socket {
     }
 
     /// Takes bytes from the slices, in order; returns how many. `WouldBlock` when it takes none.
-    pub(super) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if self.tls.is_none() {
             return self.stream.write_vectored(slices);
         }
@@ -87,7 +87,7 @@ impl Socket {
     }
 
     /// Reads decrypted bytes. `Ok(0)` is the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else { return self.stream.read(buffer) };
         loop {
             match tls.reader().read(buffer) {
@@ -102,7 +102,7 @@ impl Socket {
     }
 
     /// Says that nothing more will be written.
-    pub(super) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }
