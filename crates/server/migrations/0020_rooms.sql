@@ -24,6 +24,7 @@ CREATE TABLE room (
 CREATE INDEX room_of_stream ON room (stream);
 CREATE INDEX room_by_state ON room (state, created_ms, id);
 CREATE INDEX room_by_age ON room (created_ms, id);
+CREATE INDEX room_of_host ON room (host, created_ms, id);
 -- What the start of the server looks at, and what may run out: few of very many.
 CREATE INDEX room_running ON room (valid_until_ms) WHERE state IN ('scheduled', 'live', 'interrupted');
 
@@ -81,6 +82,7 @@ CREATE TABLE message (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX message_by_time ON message (room, at_ms, seq);
+CREATE INDEX message_by_media ON message (room, media_ms, seq) WHERE media_ms IS NOT NULL;
 CREATE INDEX message_by_author ON message (room, author, seq) WHERE author IS NOT NULL;
 
 -- Messages that wait for somebody to look at them.
@@ -91,7 +93,10 @@ CREATE TABLE held_message (
     author         TEXT NOT NULL,
     author_name    TEXT NOT NULL,
     author_avatar  TEXT NOT NULL,
+    author_role    TEXT NOT NULL,
     cid            TEXT NOT NULL,
+    reply_to       INTEGER,
+    mentions       TEXT NOT NULL,
     kind           TEXT NOT NULL,
     body           TEXT NOT NULL,
     why            TEXT NOT NULL               -- the word, or what the backend said
@@ -110,6 +115,8 @@ CREATE TABLE sanction (
     at_ms          INTEGER NOT NULL,
     PRIMARY KEY (room, kind, subject)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX sanction_expiry ON sanction (until_ms) WHERE until_ms IS NOT NULL;
 
 -- Who did what, of moderators and operators.
 CREATE TABLE audit (
@@ -180,7 +187,7 @@ CREATE TABLE idempotent (
     operation      TEXT NOT NULL,
     request        BLOB NOT NULL,              -- a hash: the same key for something else is a fault
     at_ms          INTEGER NOT NULL,
-    status         INTEGER NOT NULL,
+    status         INTEGER NOT NULL,           -- 0: being done
     body           BLOB NOT NULL,
     PRIMARY KEY (key, operation)
 ) STRICT, WITHOUT ROWID;

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! recorder ─► Writer: the newest state of each row, in memory ─► one task, one connection ─► weir.db (WAL)
-//! API, replay ─► Index: a few connections that read ──────────────────────────────────────────┘
+//! rooms ────► ChatWriter: messages, counts ─────────────────────► one task, the same connection ─┤
+//! API, replay ─► Index: a few connections that read ──────────────────────────────────────────┤
+//! API, rooms ──► Rooms: the same, and writes what must hold at once ──────────────────────────────┘
 //! ```
 //!
 //! - No writer of media waits for the database: it leaves its news with [`Writer`], where a newer state of the same row
@@ -11,9 +13,11 @@
 //! - Commits do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
 //!   start finds them again in the files.
 
+mod chat;
 mod index;
 mod keys;
 mod recording;
+pub mod rooms;
 mod uploads;
 mod writer;
 
@@ -25,9 +29,11 @@ use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+pub use chat::{ChatFigures, ChatWriter};
 pub use index::Index;
 pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
 pub use recording::{Filter, Format, Page, Part, PartState, Recording, State};
+pub use rooms::Rooms;
 pub use uploads::{Backlog, ToDelete, Upload, Uploads};
 pub use writer::Writer;
 
@@ -54,6 +60,10 @@ pub struct Store {
     pub writer: Writer,
     /// What goes to the object store.
     pub uploads: Uploads,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// What is said and counted in them.
+    pub chat: ChatWriter,
 }
 
 impl Store {
@@ -77,15 +87,19 @@ impl Store {
         let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
         MIGRATIONS.run(&write).await.with_context(told)?;
         let read = pool(READERS).connect_lazy_with(options.read_only(true));
+        let chat = ChatWriter::new(write.clone());
         Ok(Store {
             index: Index::new(read.clone(), write.clone()),
-            uploads: Uploads::new(read, write.clone()),
+            uploads: Uploads::new(read.clone(), write.clone()),
+            rooms: Rooms::new(read, write.clone(), chat.clone()),
+            chat,
             writer: Writer::new(write),
         })
     }
 
     /// Writes what is left and closes the connections.
     pub async fn close(&self) {
+        self.chat.flush().await;
         self.writer.flush().await;
         self.index.close().await;
     }

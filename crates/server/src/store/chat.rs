@@ -1,0 +1,536 @@
+//! What rooms tell the database of what is said and counted. No room waits for it.
+//!
+//! Messages wait in the order in which they came; everything else is summed up by its row, so that a like costs nothing
+//! however many there are. What was said in the last [`TICK`] can be missing after a crash.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use control::room::message::{Body, Message};
+use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqlitePool, Transaction};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::rooms::{Minute, Totals, Visit, body_text, names_text, word_of_role};
+
+/// Between two commits. All rooms share one.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The first pause after a commit that failed; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Most rows that wait while the database cannot be written. Beyond, the oldest messages are forgotten.
+const MAX_ROWS: usize = 200_000;
+
+/// Most bytes that wait.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most messages, and most visits, of one transaction: others write with the same connection.
+const BATCH: usize = 5_000;
+
+/// Most messages of one statement; from there on more of them are no faster.
+const ROWS_MAX: usize = 32;
+
+/// Rooms that one question asks for.
+const ROOMS_ASKED: usize = 1_000;
+
+/// What a message or a visit takes in memory besides its texts, in bytes.
+const OVERHEAD: usize = 256;
+
+/// How long whoever waits for the database waits at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A minute, in milliseconds.
+const MINUTE_MS: i64 = 60_000;
+
+/// Takes what is said and counted in rooms and writes it when it can; clones share one queue.
+#[derive(Debug, Clone)]
+pub struct ChatWriter {
+    shared: Arc<Shared>,
+}
+
+/// How the queue is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChatFigures {
+    /// Rows that are not in the database yet.
+    pub waiting_rows: usize,
+    /// About how many bytes they take.
+    pub waiting_bytes: usize,
+    /// Messages that are in the database.
+    pub written: u64,
+    /// Messages and visits that are not and will not be, as there were too many.
+    pub dropped: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pool: SqlitePool,
+    waiting: Mutex<Waiting>,
+    news: Notify,
+    hurry: Notify,
+    /// How much was taken, and how much of it is in the database.
+    taken: watch::Sender<u64>,
+    settled: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batch: Batch,
+    bytes: usize,
+    written: u64,
+    dropped: u64,
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    messages: VecDeque<(String, Message)>,
+    visits: BTreeMap<(String, String), Visit>,
+    totals: BTreeMap<String, Totals>,
+    minutes: BTreeMap<(String, i64), Minute>,
+}
+
+impl ChatWriter {
+    pub(super) fn new(pool: SqlitePool) -> ChatWriter {
+        let shared = Shared {
+            pool,
+            waiting: Mutex::default(),
+            news: Notify::new(),
+            hurry: Notify::new(),
+            taken: watch::Sender::new(0),
+            settled: watch::Sender::new(0),
+        };
+        ChatWriter { shared: Arc::new(shared) }
+    }
+
+    /// Something was said.
+    pub fn put_message(&self, room: &str, message: &Message) {
+        let mut waiting = self.lock();
+        waiting.bytes += message_bytes(room, message);
+        waiting.batch.messages.push_back((room.to_owned(), message.clone()));
+        self.took(waiting);
+    }
+
+    /// So much came to what is counted. Visits, visitors and the time that they stayed are left 0: they follow from
+    /// [`ChatWriter::visit`].
+    pub fn add(&self, room: &str, more: Totals) {
+        let mut waiting = self.lock();
+        waiting.batch.totals.entry(room.to_owned()).or_default().add(more);
+        self.took(waiting);
+    }
+
+    /// So much came to a minute, which begins at that time. Visits are left 0 as well.
+    pub fn add_minute(&self, room: &str, minute_ms: i64, more: Minute) {
+        let mut waiting = self.lock();
+        waiting.batch.minutes.entry((room.to_owned(), minute_ms)).or_default().add(more);
+        self.took(waiting);
+    }
+
+    /// Somebody came, or was here for a while. Counts them in everything that is counted of visits.
+    pub fn visit(&self, room: &str, visit: Visit) {
+        let mut waiting = self.lock();
+        let minute = visit.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+        let more = Totals { visits: visit.visits, watch_ms: visit.watch_ms, ..Totals::default() };
+        waiting.batch.totals.entry(room.to_owned()).or_default().add(more);
+        if visit.visits > 0 {
+            let more = Minute { visits: visit.visits, ..Minute::default() };
+            waiting.batch.minutes.entry((room.to_owned(), minute)).or_default().add(more);
+        }
+        waiting.put_visit(room.to_owned(), visit);
+        self.took(waiting);
+    }
+
+    /// Returns when everything that was taken before is in the database, or after some seconds. Returns at once when
+    /// there is nothing.
+    pub async fn flush(&self) {
+        let taken = *self.shared.taken.borrow();
+        let mut settled = self.shared.settled.subscribe();
+        self.shared.hurry.notify_one();
+        if timeout(PATIENCE, settled.wait_for(|settled| *settled >= taken)).await.is_err() {
+            warn!("the database is slow: what is said and counted in rooms is not all written");
+        }
+    }
+
+    /// How the queue is.
+    pub fn figures(&self) -> ChatFigures {
+        let waiting = self.lock();
+        ChatFigures {
+            waiting_rows: waiting.rows(),
+            waiting_bytes: waiting.bytes,
+            written: waiting.written,
+            dropped: waiting.dropped,
+        }
+    }
+
+    /// Writes for as long as the server runs.
+    pub async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut failed = false;
+        loop {
+            self.shared.news.notified().await;
+            loop {
+                let (taken, batch) = self.take();
+                if batch.is_empty() {
+                    self.shared.settled.send_replace(taken);
+                    break;
+                }
+                match self.write(&batch).await {
+                    Ok(()) => {
+                        if std::mem::take(&mut failed) {
+                            info!("the database takes what is said in rooms again");
+                        }
+                        pause = FIRST_PAUSE;
+                        if self.wrote(&batch) {
+                            self.shared.settled.send_replace(taken);
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        if !std::mem::replace(&mut failed, true) {
+                            warn!(%error, "the database cannot be written; chat goes on, and what it should hold is kept until it can");
+                        }
+                        self.put_back(batch);
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = self.shared.hurry.notified() => {}
+            }
+        }
+    }
+
+    /// As much as one transaction takes.
+    fn take(&self) -> (u64, Batch) {
+        let mut waiting = self.lock();
+        let mut batch = Batch {
+            totals: std::mem::take(&mut waiting.batch.totals),
+            minutes: std::mem::take(&mut waiting.batch.minutes),
+            ..Batch::default()
+        };
+        let count = waiting.batch.messages.len().min(BATCH);
+        batch.messages.extend(waiting.batch.messages.drain(..count));
+        while let Some((key, visit)) =
+            (batch.visits.len() < BATCH).then(|| waiting.batch.visits.pop_first()).flatten()
+        {
+            batch.visits.insert(key, visit);
+        }
+        waiting.bytes = waiting.bytes.saturating_sub(batch.bytes());
+        (*self.shared.taken.borrow(), batch)
+    }
+
+    /// Counts what is written. Returns whether nothing else waits.
+    fn wrote(&self, batch: &Batch) -> bool {
+        let mut waiting = self.lock();
+        waiting.written += batch.messages.len() as u64;
+        waiting.batch.is_empty()
+    }
+
+    /// What could not be written waits again, before what came since.
+    fn put_back(&self, batch: Batch) {
+        let mut waiting = self.lock();
+        waiting.bytes +=
+            batch.messages.iter().map(|(room, message)| message_bytes(room, message)).sum::<usize>();
+        for message in batch.messages.into_iter().rev() {
+            waiting.batch.messages.push_front(message);
+        }
+        for ((room, _), visit) in batch.visits {
+            waiting.put_visit_before(room, visit);
+        }
+        for (room, more) in batch.totals {
+            waiting.batch.totals.entry(room).or_default().add(more);
+        }
+        for (key, more) in batch.minutes {
+            waiting.batch.minutes.entry(key).or_default().add(more);
+        }
+        waiting.shed();
+    }
+
+    async fn write(&self, batch: &Batch) -> Result<(), sqlx::Error> {
+        // The lock at once: a transaction that reads first and then finds that another process wrote cannot go on.
+        let mut transaction = self.shared.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let there = rooms_there(&mut transaction, batch).await?;
+        let messages: Vec<_> = batch.messages.iter().filter(|(room, _)| there.contains(room)).collect();
+        let mut rest = &messages[..];
+        while !rest.is_empty() {
+            // Powers of two, so that there are few different statements and each is prepared once.
+            let size = ROWS_MAX.min(1 << rest.len().ilog2());
+            let (rows, after) = rest.split_at(size);
+            write_messages(&mut transaction, rows).await?;
+            rest = after;
+        }
+        let mut totals = batch.totals.clone();
+        for ((room, _), visit) in batch.visits.iter().filter(|((room, _), _)| there.contains(room)) {
+            if write_visit(&mut transaction, room, visit).await? {
+                totals.entry(room.clone()).or_default().visitors += 1;
+            }
+        }
+        for (room, more) in totals.iter().filter(|(room, _)| there.contains(*room)) {
+            write_totals(&mut transaction, room, more).await?;
+        }
+        for ((room, minute_ms), more) in batch.minutes.iter().filter(|((room, _), _)| there.contains(room)) {
+            write_minute(&mut transaction, room, *minute_ms, more).await?;
+        }
+        transaction.commit().await
+    }
+
+    fn took(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        waiting.shed();
+        self.shared.taken.send_modify(|taken| *taken += 1);
+        drop(waiting);
+        self.shared.news.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn rows(&self) -> usize {
+        let Batch { messages, visits, totals, minutes } = &self.batch;
+        messages.len() + visits.len() + totals.len() + minutes.len()
+    }
+
+    fn put_visit(&mut self, room: String, visit: Visit) {
+        let bytes = visit_bytes(&room, &visit);
+        match self.batch.visits.entry((room, visit.user.clone())) {
+            std::collections::btree_map::Entry::Occupied(mut before) => before.get_mut().add(visit),
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert(visit);
+                self.bytes += bytes;
+            }
+        }
+    }
+
+    fn put_visit_before(&mut self, room: String, mut visit: Visit) {
+        if let Some(later) = self.batch.visits.remove(&(room.clone(), visit.user.clone())) {
+            self.bytes = self.bytes.saturating_sub(visit_bytes(&room, &later));
+            visit.add(later);
+        }
+        self.put_visit(room, visit);
+    }
+
+    fn shed(&mut self) {
+        while self.rows() > MAX_ROWS || self.bytes > MAX_BYTES {
+            let bytes = if let Some((room, message)) = self.batch.messages.pop_front() {
+                message_bytes(&room, &message)
+            } else if let Some(((room, _), visit)) = self.batch.visits.pop_first() {
+                visit_bytes(&room, &visit)
+            } else {
+                // Counts only, few of each room: hours of them.
+                self.batch.minutes.clear();
+                return;
+            };
+            self.bytes = self.bytes.saturating_sub(bytes);
+            if self.dropped == 0 {
+                warn!(
+                    "too much was said while the database could not be written: the oldest messages are not kept"
+                );
+            }
+            self.dropped += 1;
+        }
+    }
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+            && self.visits.is_empty()
+            && self.totals.is_empty()
+            && self.minutes.is_empty()
+    }
+
+    fn bytes(&self) -> usize {
+        let messages = self.messages.iter().map(|(room, message)| message_bytes(room, message));
+        let visits = self.visits.iter().map(|((room, _), visit)| visit_bytes(room, visit));
+        messages.sum::<usize>() + visits.sum::<usize>()
+    }
+}
+
+impl Totals {
+    /// These and as many more; of the most at once, the higher.
+    pub fn add(&mut self, more: Totals) {
+        self.visits += more.visits;
+        self.visitors += more.visitors;
+        self.peak = self.peak.max(more.peak);
+        self.watch_ms += more.watch_ms;
+        self.likes += more.likes;
+        self.messages += more.messages;
+        self.gifts += more.gifts;
+        self.gift_value += more.gift_value;
+        self.shares += more.shares;
+        self.goods_clicks += more.goods_clicks;
+    }
+}
+
+impl Minute {
+    /// These and as many more; of the most at once, the higher.
+    pub fn add(&mut self, more: Minute) {
+        self.online = self.online.max(more.online);
+        self.visits += more.visits;
+        self.messages += more.messages;
+        self.likes += more.likes;
+        self.gifts += more.gifts;
+    }
+}
+
+impl Visit {
+    fn add(&mut self, later: Visit) {
+        self.inviter = self.inviter.take().or(later.inviter);
+        self.name = later.name;
+        self.avatar = later.avatar;
+        self.at_ms = self.at_ms.max(later.at_ms);
+        self.visits += later.visits;
+        self.watch_ms += later.watch_ms;
+    }
+}
+
+fn message_bytes(room: &str, message: &Message) -> usize {
+    let body = match &message.body {
+        Body::Text(text) | Body::Notice(text) => text.len(),
+        Body::Image(image) => image.url.len(),
+        Body::Custom(custom) => custom.name.len() + custom.data.len(),
+        Body::Gift(gift) => gift.id.len() + gift.name.len() + gift.icon.len(),
+        Body::Event(_) => 0,
+    };
+    let mentions: usize = message.mentions.iter().map(|user| user.len() + size_of::<String>()).sum();
+    OVERHEAD + room.len() + message.cid.len() + body + mentions
+}
+
+fn visit_bytes(room: &str, visit: &Visit) -> usize {
+    OVERHEAD + room.len() + 2 * visit.user.len()
+}
+
+/// The rooms of a batch that have not been deleted since.
+async fn rooms_there(
+    from: &mut Transaction<'_, Sqlite>,
+    batch: &Batch,
+) -> Result<HashSet<String>, sqlx::Error> {
+    let mut wanted: HashSet<&str> = batch.messages.iter().map(|(room, _)| room.as_str()).collect();
+    wanted.extend(batch.visits.keys().map(|(room, _)| room.as_str()));
+    wanted.extend(batch.totals.keys().map(String::as_str));
+    wanted.extend(batch.minutes.keys().map(|(room, _)| room.as_str()));
+    let wanted: Vec<&str> = wanted.into_iter().collect();
+    let mut there = HashSet::with_capacity(wanted.len());
+    for some in wanted.chunks(ROOMS_ASKED) {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM room WHERE id IN (");
+        let mut ids = query.separated(", ");
+        for id in some {
+            ids.push_bind((*id).to_owned());
+        }
+        query.push(")");
+        there.extend(query.build_query_scalar::<String>().fetch_all(&mut **from).await?);
+    }
+    Ok(there)
+}
+
+/// A number that is there already stays as it is: it was written, and only the answer was lost.
+async fn write_messages(
+    to: &mut Transaction<'_, Sqlite>,
+    rows: &[&(String, Message)],
+) -> Result<(), sqlx::Error> {
+    const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let values = vec![ROW; rows.len()].join(", ");
+    let insert = format!(
+        "INSERT OR IGNORE INTO message (room, seq, at_ms, media_ms, kind, author, author_name, author_avatar, author_role,
+             cid, reply_to, mentions, body) VALUES {values}"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(insert));
+    for (room, message) in rows {
+        let from = message.from.as_deref();
+        query = query.bind(room).bind(message.seq.cast_signed()).bind(message.at_ms).bind(message.media_ms);
+        query = query.bind(message.body.kind()).bind(from.map(|author| &author.id));
+        query = query.bind(from.map(|author| &author.name)).bind(from.map(|author| &author.avatar));
+        query = query.bind(from.map(|author| word_of_role(author.role))).bind(&message.cid);
+        query = query.bind(message.reply_to.map(u64::cast_signed));
+        query = query.bind(names_text(&message.mentions)).bind(body_text(&message.body));
+    }
+    query.execute(&mut **to).await?;
+    Ok(())
+}
+
+/// Returns whether they were never here before.
+async fn write_visit(
+    to: &mut Transaction<'_, Sqlite>,
+    room: &str,
+    visit: &Visit,
+) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query(
+        "UPDATE visitor SET name = ?, avatar = ?, inviter = coalesce(inviter, ?), last_ms = max(last_ms, ?),
+             visits = visits + ?, watch_ms = watch_ms + ? WHERE room = ? AND user = ?",
+    );
+    let query = query.bind(&visit.name).bind(&visit.avatar).bind(&visit.inviter).bind(visit.at_ms);
+    let query = query.bind(visit.visits.cast_signed()).bind(visit.watch_ms.cast_signed());
+    if query.bind(room).bind(&visit.user).execute(&mut **to).await?.rows_affected() > 0 {
+        return Ok(false);
+    }
+    let query = sqlx::query(
+        "INSERT INTO visitor (room, user, name, avatar, inviter, first_ms, last_ms, visits, watch_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    let query = query.bind(room).bind(&visit.user).bind(&visit.name).bind(&visit.avatar).bind(&visit.inviter);
+    let query = query.bind(visit.at_ms).bind(visit.at_ms).bind(visit.visits.cast_signed());
+    query.bind(visit.watch_ms.cast_signed()).execute(&mut **to).await?;
+    Ok(true)
+}
+
+async fn write_totals(
+    to: &mut Transaction<'_, Sqlite>,
+    room: &str,
+    more: &Totals,
+) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(
+        "INSERT INTO room_total (room, visits, visitors, peak, watch_ms, likes, messages, gifts, gift_value, shares,
+             goods_clicks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (room) DO UPDATE SET visits = visits + excluded.visits, visitors = visitors + excluded.visitors,
+             peak = max(peak, excluded.peak), watch_ms = watch_ms + excluded.watch_ms, likes = likes + excluded.likes,
+             messages = messages + excluded.messages, gifts = gifts + excluded.gifts,
+             gift_value = gift_value + excluded.gift_value, shares = shares + excluded.shares,
+             goods_clicks = goods_clicks + excluded.goods_clicks",
+    );
+    let numbers = [
+        more.visits,
+        more.visitors,
+        more.peak,
+        more.watch_ms,
+        more.likes,
+        more.messages,
+        more.gifts,
+        more.gift_value,
+        more.shares,
+        more.goods_clicks,
+    ];
+    let query = numbers.into_iter().fold(query.bind(room), |query, number| query.bind(number.cast_signed()));
+    query.execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn write_minute(
+    to: &mut Transaction<'_, Sqlite>,
+    room: &str,
+    minute_ms: i64,
+    more: &Minute,
+) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(
+        "INSERT INTO room_minute (room, minute_ms, online, visits, messages, likes, gifts) VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (room, minute_ms) DO UPDATE SET online = max(online, excluded.online),
+             visits = visits + excluded.visits, messages = messages + excluded.messages, likes = likes + excluded.likes,
+             gifts = gifts + excluded.gifts",
+    );
+    let numbers = [more.online, more.visits, more.messages, more.likes, more.gifts];
+    let query = numbers
+        .into_iter()
+        .fold(query.bind(room).bind(minute_ms), |query, number| query.bind(number.cast_signed()));
+    query.execute(&mut **to).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

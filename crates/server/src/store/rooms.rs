@@ -1,0 +1,76 @@
+//! Rooms: what they are, what was said in them, who may not, and what is counted.
+//!
+//! What is rare and must hold is written at once, by the functions of [`Rooms`]: descriptions, states, sanctions, the
+//! shelf. What is much goes through [`super::ChatWriter`] and is in the database half a second later.
+
+mod about;
+mod json;
+mod messages;
+mod moderation;
+mod once;
+mod people;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use control::room::about::About;
+use control::room::message::Message;
+use control::room::sanction::Sanctions;
+use sqlx::SqlitePool;
+
+pub use about::{After, Filter, LIST_MAX};
+pub use messages::{HELD_MAX, HISTORY_MAX, Held, Query, RECENT};
+pub use moderation::{Audit, Sanction, WORDS_MAX, Word};
+pub use once::{KEPT_MS, Once, PENDING_MS, Seen};
+pub use people::{Inviter, Minute, REMINDERS_MAX, Totals, Visit, Visitor};
+pub use shelf::{GOODS_MAX, Goods, Price, PutGoods};
+
+pub(super) use about::word_of_role;
+pub(super) use json::{body_text, names_text};
+
+use super::chat::ChatWriter;
+
+type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// The rooms of this server.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    read: SqlitePool,
+    write: SqlitePool,
+    chat: ChatWriter,
+}
+
+/// What a room needs to begin with.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Its description.
+    pub about: About,
+    /// Its sanctions that are in force.
+    pub sanctions: Sanctions,
+    /// The highest number of its messages; 0: none.
+    pub last_seq: u64,
+    /// Its last messages, oldest first, without what was recalled.
+    pub recent: Vec<Message>,
+    /// What was counted so far.
+    pub totals: Totals,
+}
+
+impl Rooms {
+    pub(super) fn new(read: SqlitePool, write: SqlitePool, chat: ChatWriter) -> Rooms {
+        Rooms { read, write, chat }
+    }
+
+    /// A room with everything that its task needs.
+    pub async fn load(&self, id: &str, now_ms: i64) -> Result<Option<Loaded>> {
+        // The task before this one may have left something that is not in the database yet.
+        self.chat.flush().await;
+        let Some(about) = self.about(id).await? else { return Ok(None) };
+        Ok(Some(Loaded {
+            about,
+            sanctions: self.in_force(id, now_ms).await?,
+            last_seq: self.last_seq(id).await?,
+            recent: self.messages(id, &Query { limit: RECENT, ..Query::default() }).await?,
+            totals: self.totals(id).await?,
+        }))
+    }
+}
