@@ -14,6 +14,7 @@
 //!   signed domain without keys.
 //! - Time is an argument, in seconds since 1970. There is no clock here, no socket, no file, no randomness.
 //! - The clouds' parameter names and formulas live in [`compat`] alone.
+//! - [`person`] is who somebody is, once a token has said so.
 //! - Streams have one name space (`app/stream`) on a server, whichever domain they were pushed to. So an open play
 //!   domain opens every stream for playing, and an open push domain every name that is not on air for pushing.
 
