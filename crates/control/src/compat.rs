@@ -1,5 +1,5 @@
-//! The clouds' ways of signing addresses, so that a team which comes from one of them keeps its code; and [their words for
-//! time shift](shift()).
+//! The clouds' ways of signing addresses, so that a team which comes from one of them keeps its code; [their words for
+//! time shift](shift()), and [the signatures of their users](usersig).
 //!
 //! | scheme | parameters | signature over | valid up to and including |
 //! | --- | --- | --- | --- |
@@ -19,6 +19,7 @@ mod huawei;
 mod qiniu;
 mod shift;
 mod tencent;
+pub mod usersig;
 
 pub use aliyun::Aliyun;
 pub use huawei::{Huawei, HuaweiForm};

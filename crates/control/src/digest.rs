@@ -25,11 +25,16 @@ pub(crate) fn hmac_sha1(key: &str, parts: &[&str]) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
-/// HMAC-SHA-256 of the parts one after another, as lower-case hexadecimal.
-pub(crate) fn hmac_sha256_hex(key: &str, parts: &[&str]) -> Option<String> {
+/// HMAC-SHA-256 of the parts one after another.
+pub(crate) fn hmac_sha256(key: &str, parts: &[&str]) -> Option<Vec<u8>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
     parts.iter().for_each(|part| mac.update(part.as_bytes()));
-    Some(hex(&mac.finalize().into_bytes()))
+    Some(mac.finalize().into_bytes().to_vec())
+}
+
+/// HMAC-SHA-256 of the parts one after another, as lower-case hexadecimal.
+pub(crate) fn hmac_sha256_hex(key: &str, parts: &[&str]) -> Option<String> {
+    hmac_sha256(key, parts).map(|bytes| hex(&bytes))
 }
 
 /// Whether two signatures are equal. Lengths are no secret; contents are compared in constant time.
