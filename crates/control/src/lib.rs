@@ -15,6 +15,7 @@
 //! - Time is an argument, in seconds since 1970. There is no clock here, no socket, no file, no randomness.
 //! - The clouds' parameter names and formulas live in [`compat`] alone.
 //! - [`person`] is who somebody is, once a token has said so.
+//! - [`words`] is what chat may not say.
 //! - Streams have one name space (`app/stream`) on a server, whichever domain they were pushed to. So an open play
 //!   domain opens every stream for playing, and an open push domain every name that is not on air for pushing.
 
@@ -34,6 +35,7 @@ pub mod request;
 pub mod room;
 mod secret;
 pub mod sign;
+pub mod words;
 
 pub use authority::Authority;
 pub use compat::Scheme;
