@@ -20,6 +20,7 @@ mod service;
 mod shape;
 mod streams;
 mod table;
+mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;

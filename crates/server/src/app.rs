@@ -20,6 +20,7 @@ use crate::health::{self, Health};
 use crate::hls::{self, Hls};
 use crate::http::conn::Bounds;
 use crate::http::response::Cors;
+use crate::identity::Identity;
 use crate::metrics::{self, Counts};
 use crate::net::{Certificate, Door, Permits, TlsFiles, bind};
 use crate::operator::Operator;
@@ -52,6 +53,8 @@ pub struct App {
     pub permits: Permits,
     /// Who is connected.
     pub sessions: Sessions,
+    /// Who users are; another one after a reload.
+    identity: RwLock<Arc<Identity>>,
     /// The operator's keys, and what the operator forbade.
     pub operator: Operator,
     /// Streams as HLS.
@@ -316,6 +319,7 @@ impl App {
         Ok(App {
             hub: Hub::new(options),
             operator: Operator::open(data, &admission, &clock)?,
+            identity: RwLock::new(Arc::new(Identity::new(&config, secrets)?)),
             admission,
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
@@ -377,6 +381,15 @@ impl App {
         let reload =
             self.reload.get().context("this server was started without a configuration to read again")?;
         reload.run(self)
+    }
+
+    /// Who users are.
+    pub fn identity(&self) -> Arc<Identity> {
+        self.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_identity(&self, identity: Identity) {
+        *self.identity.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
     }
 
     pub(crate) fn set_cors(&self, origins: Vec<String>) {

@@ -1,4 +1,4 @@
-//! The command line: `serve`, `init`, `url`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
+//! The command line: `serve`, `init`, `url`, `token`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
 //! `forbid`, `resume`, `relays`, `relay`, `record`, `recordings`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
@@ -22,6 +22,7 @@ mod remote;
 mod serve;
 mod sources;
 mod streams;
+mod token;
 mod url;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     Init(init::Args),
     /// Make a push or play address 生成推流或播放地址
     Url(url::Args),
+    /// Make a token of a user, or check one 生成或检查用户令牌
+    Token(token::Args),
     /// Show or check the configuration 查看或检查配置
     Config(config::Args),
     /// Make, list and delete keys of the HTTP API 管理 HTTP API 的密钥
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args, lang),
         Command::Init(args) => init::run(&args, lang),
         Command::Url(args) => url::run(&args, lang),
+        Command::Token(args) => token::run(&args, lang),
         Command::Config(args) => config::run(&args, lang),
         Command::Key(args) => key::run(&args, lang),
         Command::Streams(args) => streams::run(&args, lang),

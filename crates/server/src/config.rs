@@ -59,6 +59,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Where recordings are kept besides this machine.
     pub storage: Storage,
+    /// Who somebody is.
+    pub identity: Identity,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -73,6 +75,10 @@ pub struct Config {
     pub record: Vec<Record>,
     /// Streams that nobody may push or play.
     pub forbid: Vec<Forbid>,
+    /// Keys that tokens of users are signed with.
+    pub user_key: Vec<UserKey>,
+    /// Apps whose backends make signatures of users.
+    pub usersig: Vec<UserSigApp>,
 }
 
 /// `[server]`
@@ -292,6 +298,94 @@ pub struct Snapshot {
     pub timeout_ms: u64,
     pub memory_mib: u64,
     pub cover_seconds: u64,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Identity {
+    pub audience: String,
+    pub guests: bool,
+    pub guest_days: u32,
+}
+
+/// `[[user_key]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserKey {
+    /// What tokens call it.
+    pub kid: String,
+    /// The one algorithm that it is for.
+    pub algorithm: Algorithm,
+    /// HS256: the secret.
+    pub secret: Secret,
+    /// The others: the public key, as PEM.
+    pub public_key: String,
+    /// The others: a file with that.
+    pub public_key_file: String,
+    /// The most that its tokens make of somebody.
+    pub max_role: TokenRole,
+}
+
+/// How a token is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    #[serde(rename = "HS256")]
+    Hs256,
+    /// ECDSA over P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl Algorithm {
+    /// As tokens write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Hs256 => "HS256",
+            Algorithm::Es256 => "ES256",
+            Algorithm::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// What a token may make of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenRole {
+    /// Whoever watches.
+    Viewer,
+    /// Whoever keeps order.
+    Assistant,
+    /// Whose show it is.
+    Host,
+}
+
+impl TokenRole {
+    /// As rooms call it.
+    pub fn role(self) -> control::person::Role {
+        match self {
+            TokenRole::Viewer => control::person::Role::Viewer,
+            TokenRole::Assistant => control::person::Role::Assistant,
+            TokenRole::Host => control::person::Role::Host,
+        }
+    }
+}
+
+/// `[[usersig]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserSigApp {
+    /// The id of the app.
+    pub sdk_app_id: u64,
+    /// What its backend signs with.
+    pub key: Secret,
+    /// A second one, while one replaces the other.
+    pub backup_key: Secret,
 }
 
 /// `[demo]`

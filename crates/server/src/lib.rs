@@ -15,6 +15,7 @@ pub mod flv;
 pub mod health;
 pub mod hls;
 pub mod http;
+pub mod identity;
 pub mod lang;
 pub mod metrics;
 pub mod net;

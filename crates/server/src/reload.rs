@@ -1,6 +1,6 @@
 //! Reading the configuration again while the server runs.
 //!
-//! Who may push and play, the CORS origins and the certificate take effect at once and for whoever comes next;
+//! Who may push and play, the keys of users' tokens, the CORS origins and the certificate take effect at once and for whoever comes next;
 //! nobody who is connected is touched. Relays begin and end as the `[[relay]]` sections
 //! now say, and streams without a recording begin one where a `[[record]]` now wants it. A configuration with a mistake is refused whole, with its line, and what
 //! was in force stays in force. Other keys wait for the next start, and are named.
@@ -12,16 +12,20 @@ use tracing::info;
 
 use crate::app::App;
 use crate::config::{Layers, Sources};
+use crate::identity::Identity;
 use crate::secrets::Secrets;
 
 /// The beginnings of the keys that take effect at once.
-const LIVE: [&str; 9] = [
+const LIVE: [&str; 12] = [
     "push.",
     "play.",
     "domain[",
     "forbid[",
     "record[",
     "relay[",
+    "user_key[",
+    "usersig[",
+    "identity.",
     "server.strict_hosts",
     "http.cors_origins",
     "tls.",
@@ -65,7 +69,9 @@ impl Reload {
         let layers = (self.sources)().layers();
         let config = layers.config()?;
         let authority = config.authority(&self.secrets)?;
+        let identity = Identity::new(&config, &self.secrets)?;
         app.reload_certificate(&config.tls)?;
+        app.set_identity(identity);
         app.admission.replace(authority);
         app.operator.forbids.enforce(&app.admission);
         app.relays.reload(&config);

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -12,9 +14,9 @@ use serde::Deserialize;
 /// Random bytes in a generated secret; it is written as twice as many hexadecimal digits.
 const SECRET_BYTES: usize = 20;
 
-const HEADER: &str = "# 推流、播放签名的密钥。不要公开；删除后会重新生成，旧地址随即失效。\n\
-     # Keys that sign push and play addresses. Keep them to yourself; if you delete this file, new ones are made and old\n\
-     # addresses end.\n";
+const HEADER: &str = "# 推流、播放、用户令牌签名的密钥。不要公开；删除后会重新生成，旧地址和旧令牌随即失效。\n\
+     # Keys that sign push and play addresses and tokens of users. Keep them to yourself; if you delete this file, new ones\n\
+     # are made, and old addresses and tokens end.\n";
 
 /// A text that must not be printed by accident: its `Debug` is a mask, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
@@ -51,13 +53,16 @@ impl fmt::Debug for Secret {
 }
 
 /// The generated secrets.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
     /// Signs push addresses, unless a domain has a key of its own.
     pub push_key: Secret,
     /// Signs play addresses, unless a domain has a key of its own.
     pub play_key: Secret,
+    /// Signs tokens of users. Files of older servers have none until it is added; where it cannot be written, it stays empty.
+    #[serde(default)]
+    pub user_key: Secret,
 }
 
 impl Secrets {
@@ -66,8 +71,47 @@ impl Secrets {
         data.join("secrets.toml")
     }
 
-    /// Reads them; `None` when there are none yet.
+    /// Reads them; `None` when there are none yet. A file of an older server is given the key that it lacks.
     pub fn load(data: &Path) -> anyhow::Result<Option<Secrets>> {
+        let Some(secrets) = Secrets::read(data)? else { return Ok(None) };
+        if !secrets.user_key.is_empty() {
+            return Ok(Some(secrets));
+        }
+        match Secrets::complete(data) {
+            Ok(completed) => Ok(completed),
+            Err(error) => {
+                tracing::warn!("there is no key for tokens of users, and none can be added: {error:#}");
+                Ok(Some(secrets))
+            }
+        }
+    }
+
+    /// Adds a key for tokens to a file without one: under a lock, because two that do so at once would have two keys.
+    fn complete(data: &Path) -> anyhow::Result<Option<Secrets>> {
+        let path = Secrets::path(data);
+        let folder = File::open(data)?;
+        folder.lock()?;
+        let Some(mut secrets) = Secrets::read(data)?.filter(|secrets| secrets.user_key.is_empty()) else {
+            return Secrets::read(data);
+        };
+        secrets.user_key = Secret::generate()?;
+        let text = fs::read_to_string(&path)?;
+        // An empty key would be there twice.
+        let others = text.lines().filter(|line| !line.trim_start().starts_with("user_key"));
+        let mut text: String = others.map(|line| format!("{line}\n")).collect();
+        text.push_str(&format!("user_key = \"{}\"\n", secrets.user_key.expose()));
+        // The file stays its owner's, whoever ran this: a server that is not root must read it after root asked for a token.
+        let was = fs::metadata(&path)?;
+        write_whole(&path, &text, was.mode() & 0o777)?;
+        let now = fs::metadata(&path)?;
+        if (now.uid(), now.gid()) != (was.uid(), was.gid()) {
+            chown(&path, Some(was.uid()), Some(was.gid()))?;
+        }
+        Ok(Some(secrets))
+    }
+
+    /// Reads them as they are; `None` when there are none yet.
+    pub fn read(data: &Path) -> anyhow::Result<Option<Secrets>> {
         let path = Secrets::path(data);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -102,11 +146,16 @@ impl Secrets {
 
     /// Makes new ones and writes them, whole or not at all; the caller has seen that there are none.
     pub fn create(data: &Path) -> anyhow::Result<Secrets> {
-        let secrets = Secrets { push_key: Secret::generate()?, play_key: Secret::generate()? };
+        let secrets = Secrets {
+            push_key: Secret::generate()?,
+            play_key: Secret::generate()?,
+            user_key: Secret::generate()?,
+        };
         let text = format!(
-            "{HEADER}push_key = \"{}\"\nplay_key = \"{}\"\n",
+            "{HEADER}push_key = \"{}\"\nplay_key = \"{}\"\nuser_key = \"{}\"\n",
             secrets.push_key.expose(),
-            secrets.play_key.expose()
+            secrets.play_key.expose(),
+            secrets.user_key.expose()
         );
         make_folder(data)?;
         write_whole(&Secrets::path(data), &text, 0o600)?;
@@ -158,12 +207,39 @@ mod tests {
         assert_eq!(mode(&data), 0o700);
         let read = Secrets::load(&data).unwrap().unwrap();
         assert_eq!((read.push_key, read.play_key), (made.push_key, made.play_key));
+        assert_eq!(read.user_key, made.user_key);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "the file beside was left behind");
     }
 
     #[test]
+    fn a_file_of_an_older_server_is_given_a_key_for_tokens_once_and_keeps_the_rest() {
+        let scratch = Scratch::new();
+        let path = Secrets::path(scratch.path());
+        fs::write(&path, "# mine\npush_key = \"a\"\nplay_key = \"b\"").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(
+            Secrets::read(scratch.path()).unwrap().unwrap().user_key.is_empty(),
+            "reading writes nothing"
+        );
+        let keys: Vec<String> = std::thread::scope(|scope| {
+            let load = || Secrets::load(scratch.path()).unwrap().unwrap().user_key.expose().to_owned();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(keys[0].len() >= 32 && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# mine\npush_key = \"a\"\nplay_key = \"b\"\nuser_key = \""), "{text}");
+        assert_eq!(text.lines().count(), 4);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
     fn a_secret_is_in_no_debug_output_and_in_no_error() {
-        let secrets = Secrets { push_key: Secret::new("hunter2"), play_key: Secret::new("hunter3") };
+        let secrets = Secrets {
+            push_key: Secret::new("hunter2"),
+            play_key: Secret::new("hunter3"),
+            user_key: Secret::new("hunter4"),
+        };
         assert!(!format!("{secrets:?}").contains("hunter"));
         let scratch = Scratch::new();
         for damaged in [

@@ -4,7 +4,11 @@ use crate::secrets::{Secret, Secrets};
 const EXPIRES: i64 = 1_893_456_000;
 
 fn secrets() -> Secrets {
-    Secrets { push_key: Secret::new("f08e35b2c1d04a7fb5e2"), play_key: Secret::new("playkey9c1e77aa") }
+    Secrets {
+        push_key: Secret::new("f08e35b2c1d04a7fb5e2"),
+        play_key: Secret::new("playkey9c1e77aa"),
+        ..Secrets::default()
+    }
 }
 
 fn made<T>(file: &str, secure: bool, make: impl FnOnce(&Maker<'_>) -> T) -> T {

@@ -5,7 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
-use super::{addresses, clients, docs, forbid, live, openapi, recordings, relays, replays, service, streams};
+use super::{
+    addresses, clients, docs, forbid, live, openapi, recordings, relays, replays, service, streams, users,
+};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -386,6 +388,25 @@ pub(super) const OPERATIONS: &[Operation] = &[
         done: Done::Json(201, addresses::Addresses::schema),
         faults: &[(409, "`no_address`: nothing listens for that, or the domain cannot sign it")],
         handle: addresses::make,
+    },
+    Operation {
+        method: Method::Post,
+        path: "users/tokens",
+        id: "makeUserToken",
+        access: WRITE,
+        about: "Make a token of a user: what `weir token` prints. Backends can sign tokens themselves, too",
+        about_zh: "生成用户令牌；与 `weir token` 相同。业务后端也可以自己签发",
+        query: &[],
+        body: Some(Body { optional: false, schema: users::TokenWish::schema }),
+        done: Done::Json(201, users::Token::schema),
+        faults: &[
+            (400, "`bad_person`: the id, the name or the picture is not what it must be"),
+            (
+                409,
+                "`unknown_app`: no [[usersig]] has this id; `role_not_allowed`: no key here may sign for that role",
+            ),
+        ],
+        handle: users::token,
     },
     Operation {
         method: Method::Get,

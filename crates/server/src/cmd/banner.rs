@@ -100,7 +100,9 @@ pub(super) fn keys(secrets: &Secrets, file: &Path, lang: Lang) -> String {
         format!("New keys, in {file} and shown only now:"),
         format!("新生成的密钥，存于 {file}，只显示这一次："),
     );
-    format!("{head}\n  push_key  {}\n  play_key  {}", secrets.push_key.expose(), secrets.play_key.expose())
+    let keys =
+        [("push_key", &secrets.push_key), ("play_key", &secrets.play_key), ("user_key", &secrets.user_key)];
+    keys.iter().fold(head, |said, (name, key)| format!("{said}\n  {name}  {}", key.expose()))
 }
 
 #[cfg(test)]
@@ -146,11 +148,17 @@ mod tests {
 
     #[test]
     fn new_keys_are_shown_with_the_place_where_they_are() {
-        let secrets = Secrets { push_key: Secret::new("aaaa1111"), play_key: Secret::new("bbbb2222") };
+        let secrets = Secrets {
+            push_key: Secret::new("aaaa1111"),
+            play_key: Secret::new("bbbb2222"),
+            user_key: Secret::new("cccc3333"),
+        };
         for lang in [Lang::En, Lang::Zh] {
             let said = keys(&secrets, Path::new("data/secrets.toml"), lang);
             assert!(
-                ["aaaa1111", "bbbb2222", "data/secrets.toml"].iter().all(|part| said.contains(part)),
+                ["aaaa1111", "bbbb2222", "cccc3333", "data/secrets.toml"]
+                    .iter()
+                    .all(|part| said.contains(part)),
                 "{said}"
             );
         }

@@ -69,7 +69,7 @@ enum Protocol {
 pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
     let config = args.sources.sources().layers().config()?;
     let data = args.sources.data.display();
-    let secrets = Secrets::load(&args.sources.data)?.ok_or_else(|| {
+    let secrets = Secrets::read(&args.sources.data)?.ok_or_else(|| {
         told(
             format!("there are no keys in {data} yet: run `weir serve` or `weir init` first, or name the folder with --data"),
             format!("{data} 里还没有密钥：请先运行 `weir serve` 或 `weir init`，或用 --data 指定目录"),

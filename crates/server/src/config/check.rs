@@ -7,7 +7,11 @@ use control::name;
 use control::referrer::Site;
 
 use super::problem::{Fault, Problem};
-use super::{Config, Domain, Forbid, Layers, Record, Relay, RelayKind, Role, Rules, Scheme};
+use super::{
+    Algorithm, Config, Domain, Forbid, Layers, Record, Relay, RelayKind, Role, Rules, Scheme, UserKey,
+    UserSigApp,
+};
+use crate::identity;
 use crate::relay::{ANY, expand};
 use crate::store::Format;
 
@@ -69,6 +73,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("storage.uploads", 1, 16),
     ("storage.max_mbit", 0, 100_000),
     ("storage.timeout_seconds", 1, 3_600),
+    ("identity.guest_days", 1, 365),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
 ];
@@ -81,8 +86,13 @@ const RECORD_RANGES: &[(&str, i64, i64)] = &[
     ("gap_seconds", 0, 86_400),
 ];
 
+/// The same for the keys of a `[[usersig]]`.
+const USERSIG_RANGES: &[(&str, i64, i64)] = &[("sdk_app_id", 1, u32::MAX as i64)];
+
 const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
 const ROLES: &[&str] = &["push", "play"];
+const ALGORITHMS: &[&str] = &["HS256", "ES256", "EdDSA"];
+const TOKEN_ROLES: &[&str] = &["viewer", "assistant", "host"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
 const HLS_MODES: &[&str] = &["on_demand", "always"];
 const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
@@ -92,6 +102,9 @@ const DOMAINS_MAX: usize = 100;
 
 /// Longest beginning of objects' names, in bytes.
 const PREFIX_MAX: usize = 200;
+
+/// Longest name of a key, and longest audience of tokens, in bytes.
+const KID_MAX: usize = 64;
 
 /// Longest text on the demo's picture, in bytes.
 const TITLE_MAX: usize = 64;
@@ -108,6 +121,8 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
             let choices = match item.key.rsplit('.').next() {
                 Some("scheme") => SCHEMES,
                 Some("role") => ROLES,
+                Some("algorithm") => ALGORITHMS,
+                Some("max_role") => TOKEN_ROLES,
                 Some("kind") => RELAY_KINDS,
                 Some("mode") => HLS_MODES,
                 Some("container") => HLS_CONTAINERS,
@@ -219,6 +234,15 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     forbids(&config.forbid, &mut found);
     relays(&config.relay, &mut found);
     records(&config.record, &config.domain, &mut found);
+    user_keys(&config.user_key, &mut found);
+    usersigs(&config.usersig, &mut found);
+    if !is_word(&config.identity.audience) && !config.identity.audience.is_empty() {
+        found.rule(
+            "identity.audience",
+            format!("`identity.audience` must have at most {KID_MAX} visible ASCII characters"),
+            format!("`identity.audience` 最多 {KID_MAX} 个可见 ASCII 字符"),
+        );
+    }
     if config.recordings.resume_free_mb < config.recordings.min_free_mb {
         found.rule(
             "recordings.resume_free_mb",
@@ -233,6 +257,9 @@ fn range(key: &str) -> Option<(i64, i64)> {
     match key.split_once("].") {
         Some((section, leaf)) if section.starts_with("record[") => {
             RECORD_RANGES.iter().find(|(name, ..)| *name == leaf).map(|(_, min, max)| (*min, *max))
+        }
+        Some((section, leaf)) if section.starts_with("usersig[") => {
+            USERSIG_RANGES.iter().find(|(name, ..)| *name == leaf).map(|(_, min, max)| (*min, *max))
         }
         Some((_, leaf)) => known(&format!("push.{leaf}")),
         None => known(key),
@@ -558,6 +585,77 @@ fn records(records: &[Record], domains: &[Domain], found: &mut Found<'_>) {
     }
 }
 
+fn user_keys(keys: &[UserKey], found: &mut Found<'_>) {
+    for (number, key) in keys.iter().enumerate() {
+        let name = |leaf: &str| format!("user_key[{number}].{leaf}");
+        let kid = name("kid");
+        if !is_word(&key.kid) || key.kid == identity::OWN_KEY {
+            let own = identity::OWN_KEY;
+            found.rule(
+                &kid,
+                format!("`{kid}` must have 1 to {KID_MAX} visible ASCII characters, and not be {own:?}, which is the generated key"),
+                format!("`{kid}` 应为 1 到 {KID_MAX} 个可见 ASCII 字符，且不能是 {own:?}（自动生成的密钥）"),
+            );
+        }
+        if keys.iter().take(number).any(|other| other.kid == key.kid) {
+            found.rule(
+                &kid,
+                format!("`{kid}`: this name has a section already"),
+                format!("`{kid}`：这个名称已经写过"),
+            );
+        }
+        let (secret, public) = (name("secret"), name("public_key"));
+        let file = name("public_key_file");
+        let publics = [&key.public_key, &key.public_key_file].iter().filter(|text| !text.is_empty()).count();
+        if key.algorithm == Algorithm::Hs256 {
+            let least = identity::SECRET_MIN;
+            if key.secret.expose().len() < least {
+                found.rule(
+                    &secret,
+                    format!("`{secret}` must have at least {least} bytes: `openssl rand -hex 32` makes one"),
+                    format!("`{secret}` 至少 {least} 字节：可用 `openssl rand -hex 32` 生成"),
+                );
+            }
+            if publics > 0 {
+                found.rule(
+                    &public,
+                    format!("`{public}` is for ES256 and EdDSA; HS256 has `{secret}`"),
+                    format!("`{public}` 用于 ES256 和 EdDSA；HS256 用 `{secret}`"),
+                );
+            }
+            continue;
+        }
+        if publics != 1 || !key.secret.is_empty() {
+            found.rule(
+                &public,
+                format!("this algorithm has one of `{public}` and `{file}`, and no `{secret}`"),
+                format!("此算法需要 `{public}` 或 `{file}` 之一，没有 `{secret}`"),
+            );
+        } else if !key.public_key.is_empty()
+            && let Err(error) = identity::public_key(key.algorithm, &key.public_key)
+        {
+            found.rule(&public, format!("`{public}`: {error}"), format!("`{public}` 不正确：{error}"));
+        }
+    }
+}
+
+fn usersigs(apps: &[UserSigApp], found: &mut Found<'_>) {
+    for (number, app) in apps.iter().enumerate() {
+        let key = format!("usersig[{number}].sdk_app_id");
+        if apps.iter().take(number).any(|other| other.sdk_app_id == app.sdk_app_id) {
+            found.rule(
+                &key,
+                format!("`{key}`: this app has a section already"),
+                format!("`{key}`：这个应用已经写过"),
+            );
+        }
+        let key = format!("usersig[{number}].key");
+        if app.key.is_empty() {
+            found.rule(&key, format!("`{key}` must not be empty"), format!("`{key}` 不能为空"));
+        }
+    }
+}
+
 struct Found<'a> {
     layers: &'a Layers,
     problems: &'a mut Vec<Problem>,
@@ -574,6 +672,11 @@ impl Found<'_> {
 fn is_host(host: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     host.parse::<IpAddr>().is_ok() || ((1..=253).contains(&host.len()) && host.bytes().all(good))
+}
+
+/// A name of a key or of a service.
+fn is_word(text: &str) -> bool {
+    (1..=KID_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_origin(origin: &str) -> bool {

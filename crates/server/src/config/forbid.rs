@@ -48,7 +48,8 @@ mod tests {
              [[forbid]]\napp = \"live\"\nstream = \"b\"\nuntil = 2030-01-01T00:00:00Z\n\
              [[forbid]]\napp = \"live\"\nstream = \"c\"\nuntil = 1893456000\n";
         let config = Config::from_toml(text).unwrap();
-        let secrets = Secrets { push_key: Secret::new("k"), play_key: Secret::new("l") };
+        let secrets =
+            Secrets { push_key: Secret::new("k"), play_key: Secret::new("l"), ..Secrets::default() };
         let authority = config.authority(&secrets).unwrap();
         let names = |now| {
             let listed = authority.forbidden(now).into_iter();

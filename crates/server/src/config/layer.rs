@@ -24,8 +24,14 @@ const FORBID_NEEDS: [&str; 2] = ["app", "stream"];
 /// The keys that a `[[relay]]` must have.
 const RELAY_NEEDS: [&str; 4] = ["kind", "app", "stream", "url"];
 
+/// The keys that a `[[user_key]]` must have.
+const USER_KEY_NEEDS: [&str; 2] = ["kid", "algorithm"];
+
+/// The keys that a `[[usersig]]` must have.
+const USERSIG_NEEDS: [&str; 2] = ["sdk_app_id", "key"];
+
 /// Sections that a file may have any number of.
-const REPEATED: [&str; 4] = ["domain", "forbid", "record", "relay"];
+const REPEATED: [&str; 6] = ["domain", "forbid", "record", "relay", "user_key", "usersig"];
 
 /// Most sections of one name: a bound on what one file can make the server hold.
 const SECTIONS_MAX: usize = 1_000;
@@ -65,6 +71,8 @@ pub struct Layers {
     forbids: usize,
     relays: usize,
     records: usize,
+    user_keys: usize,
+    usersigs: usize,
     problems: Vec<Problem>,
 }
 
@@ -83,7 +91,16 @@ impl Layers {
                 }
             }
         }
-        Layers { items, domains: 0, forbids: 0, relays: 0, records: 0, problems: Vec::new() }
+        Layers {
+            items,
+            domains: 0,
+            forbids: 0,
+            relays: 0,
+            records: 0,
+            user_keys: 0,
+            usersigs: 0,
+            problems: Vec::new(),
+        }
     }
 
     /// Lays a file over what there is.
@@ -108,6 +125,10 @@ impl Layers {
                 self.add_relays(&file, content);
             } else if name == "record" {
                 self.add_records(&file, content);
+            } else if name == "user_key" {
+                self.add_user_keys(&file, content);
+            } else if name == "usersig" {
+                self.add_usersigs(&file, content);
             } else if !self.has_section(name) {
                 let sections = self.items.iter().filter_map(|item| item.key.split('.').next());
                 let meant = suggest(name, sections.chain(REPEATED)).map(str::to_owned);
@@ -274,6 +295,35 @@ impl Layers {
         }
     }
 
+    fn add_user_keys(&mut self, file: &FileText<'_>, content: &Spanned<DeValue<'_>>) {
+        for (start, keys) in self.sections(file, "user_key", content) {
+            let prefix = format!("user_key[{}]", self.user_keys);
+            self.user_keys += 1;
+            let leaves = [
+                ("kid", Value::Text(String::new())),
+                ("algorithm", Value::Text(String::new())),
+                ("secret", Value::Text(String::new())),
+                ("public_key", Value::Text(String::new())),
+                ("public_key_file", Value::Text(String::new())),
+                ("max_role", Value::Text("host".to_owned())),
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &USER_KEY_NEEDS);
+        }
+    }
+
+    fn add_usersigs(&mut self, file: &FileText<'_>, content: &Spanned<DeValue<'_>>) {
+        for (start, keys) in self.sections(file, "usersig", content) {
+            let prefix = format!("usersig[{}]", self.usersigs);
+            self.usersigs += 1;
+            let leaves = [
+                ("sdk_app_id", Value::Integer(0)),
+                ("key", Value::Text(String::new())),
+                ("backup_key", Value::Text(String::new())),
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &USERSIG_NEEDS);
+        }
+    }
+
     /// One section that has no defaults of its own in the built-in file.
     fn add_section<const N: usize>(
         &mut self,
@@ -364,6 +414,8 @@ impl Layers {
                 "domain" => self.domains,
                 "forbid" => self.forbids,
                 "record" => self.records,
+                "user_key" => self.user_keys,
+                "usersig" => self.usersigs,
                 _ => self.relays,
             };
             (name, vec![toml::Table::new(); count])

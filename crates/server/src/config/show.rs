@@ -9,7 +9,7 @@ use super::layer::{Item, Origin};
 use super::value::Value;
 
 /// The last parts of keys whose values are secrets.
-const SECRET_LEAVES: [&str; 5] = ["key", "backup_key", "url", "cdn_secret", "secret_access_key"];
+const SECRET_LEAVES: [&str; 6] = ["key", "backup_key", "secret", "url", "cdn_secret", "secret_access_key"];
 
 const MASK: &str = "********";
 

@@ -17,10 +17,9 @@ fn the_built_in_file_is_the_whole_configuration_and_is_good() {
     let defaults = Config::defaults();
     // The same file read by itself, so that no type can have a default of its own.
     let mut tree: toml::Table = DEFAULT.parse().unwrap();
-    tree.insert("domain".into(), toml::Value::Array(Vec::new()));
-    tree.insert("forbid".into(), toml::Value::Array(Vec::new()));
-    tree.insert("relay".into(), toml::Value::Array(Vec::new()));
-    tree.insert("record".into(), toml::Value::Array(Vec::new()));
+    for repeated in ["domain", "forbid", "relay", "record", "user_key", "usersig"] {
+        tree.insert(repeated.into(), toml::Value::Array(Vec::new()));
+    }
     assert_eq!(Config::deserialize(tree).unwrap(), defaults);
     assert_eq!(defaults.rtmp.listen, "[::]:1935");
     assert_eq!((defaults.push.scheme, defaults.play.scheme), (Scheme::Tencent, Scheme::Open));

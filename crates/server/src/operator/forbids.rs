@@ -150,7 +150,8 @@ mod tests {
     use crate::secrets::{Secret, Secrets};
 
     fn admission() -> Admission {
-        let secrets = Secrets { push_key: Secret::new("k"), play_key: Secret::new("l") };
+        let secrets =
+            Secrets { push_key: Secret::new("k"), play_key: Secret::new("l"), ..Secrets::default() };
         Admission::new(&Config::defaults(), &secrets, Clock::system()).unwrap()
     }
 

@@ -54,7 +54,12 @@ mod tests {
     use crate::secrets::Secret;
 
     fn tokens(play_key: &str) -> Tokens {
-        Tokens::new(&Secrets { push_key: Secret::new("p"), play_key: Secret::new(play_key) }).unwrap()
+        Tokens::new(&Secrets {
+            push_key: Secret::new("p"),
+            play_key: Secret::new(play_key),
+            ..Secrets::default()
+        })
+        .unwrap()
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn a_first_start_prints_addresses_that_work_and_keys_that_are_shown_once() {
     assert_eq!((mode(&secrets), mode(&folder.file("data"))), (0o600, 0o700));
     let keys = std::fs::read_to_string(&secrets).expect("the keys");
     let keys: Vec<&str> = keys.split('"').filter(|part| part.len() == 40).collect();
-    assert!(keys.len() == 2 && keys.iter().all(|key| printed.contains(key)), "{printed}");
+    assert!(keys.len() == 3 && keys.iter().all(|key| printed.contains(key)), "{printed}");
 
     let push_url = address(&printed, |line| line.starts_with("rtmp://") && line.contains("txSecret="));
     let _push = ffmpeg::push(push_url, 20);

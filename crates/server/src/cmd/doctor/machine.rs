@@ -210,7 +210,7 @@ fn secrets(data: &Path) -> Finding {
         )
         .fix(format!("chmod 600 {shown}"), format!("执行 chmod 600 {shown}"));
     }
-    match Secrets::load(data) {
+    match Secrets::read(data) {
         Ok(_) => Finding::ok("secrets", format!("{shown} ({mode:04o})"), format!("{shown}（{mode:04o}）")),
         Err(error) => Finding::fail("secrets", format!("{error:#}"), format!("无法读取：{error:#}")).fix(
             "restore the file, or delete it to have new keys made: old addresses end then",
