@@ -65,7 +65,7 @@ impl Normal {
                 continue;
             }
             let mut any = false;
-            for letter in folded(c).filter(|letter| letter.is_alphanumeric()) {
+            for letter in folded(c).filter(|letter| letter.is_alphanumeric() && !is_passed_over(*letter)) {
                 if gap == Gap::Break && !normal.letters.is_empty() {
                     normal.push(BREAK, from..from, Gap::Break);
                 }
