@@ -37,7 +37,7 @@ impl Role {
     /// The roles that a token can carry. Who is on stage is the room's to say, and whoever runs the server has a key.
     pub const IN_TOKENS: [Role; 3] = [Role::Viewer, Role::Assistant, Role::Host];
 
-    /// Its word.
+    /// Its name on every wire and in the database.
     pub fn word(self) -> &'static str {
         match self {
             Role::Viewer => "viewer",
@@ -51,6 +51,12 @@ impl Role {
     /// The role that a token means by this word.
     pub fn in_token(word: &str) -> Option<Role> {
         Role::IN_TOKENS.into_iter().find(|role| role.word() == word)
+    }
+
+    /// The role of that name.
+    pub fn from_word(word: &str) -> Option<Role> {
+        let all = [Role::Viewer, Role::Assistant, Role::CoHost, Role::Host, Role::Operator];
+        all.into_iter().find(|role| role.word() == word)
     }
 }
 

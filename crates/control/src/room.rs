@@ -23,6 +23,15 @@ pub mod window;
 /// Longest id of a room, in bytes.
 pub const ID_MAX: usize = 64;
 
+/// The numbers that somebody has from before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// Of this epoch.
+    pub epoch: String,
+    /// Up to this number.
+    pub seq: u64,
+}
+
 /// Whether a text can be the id of a room: letters, digits, `_` and `-`, so that it can stand in any address.
 pub fn is_id(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.len())

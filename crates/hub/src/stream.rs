@@ -224,6 +224,11 @@ impl Stream {
         Some((entry, inner.headers.clone()))
     }
 
+    /// The time of the newest frame, in milliseconds of the stream. None before there is one.
+    pub fn newest_time_ms(&self) -> Option<i64> {
+        self.lock().ring.last().map(|entry| entry.frame.time)
+    }
+
     /// Viewers at this moment.
     pub fn viewers(&self) -> usize {
         self.viewers.load(Ordering::Relaxed)

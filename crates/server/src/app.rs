@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::acme::Acme;
 use crate::admission::Admission;
+use crate::chat::Chats;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::drain::Drain;
@@ -28,6 +29,7 @@ use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
 use crate::replay::Replays;
+use crate::room::{self, Rooms};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
@@ -63,6 +65,10 @@ pub struct App {
     pub relays: Relays,
     /// Streams on disk, with their index.
     pub records: Records,
+    /// The rooms.
+    pub rooms: Rooms,
+    /// Their clients.
+    pub chats: Chats,
     /// What viewers get of them.
     pub replays: Replays,
     /// Where recordings are kept besides this machine.
@@ -178,6 +184,7 @@ impl Server {
             bound.push((listener, None, Kind::Metrics));
         }
         app.ports.get_or_init(|| ports);
+        app.chats.start(&app).context("cannot start the chat threads")?;
         for (listener, tls, kind) in bound {
             let door = Door {
                 listener,
@@ -215,6 +222,10 @@ impl Server {
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
         tasks.spawn(hls::run(app.clone()));
+        tasks.spawn(room::follow(app.clone()));
+        if let Some(store) = app.rooms.store() {
+            tasks.spawn(store.chat.clone().run());
+        }
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
         } else if let Some(certificate) = app.certificate.clone() {
@@ -231,6 +242,11 @@ impl Server {
         self.app.storage.stop();
         // First, because a recording ends with the last frame and not with the end of its stream.
         record::stop(&self.app).await;
+        let app = self.app.clone();
+        if tokio::task::spawn_blocking(move || app.chats.stop()).await.is_err() {
+            warn!("the chat did not stop in good order");
+        }
+        self.app.rooms.close().await;
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
             self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));
@@ -329,6 +345,8 @@ impl App {
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),
             replays: Replays::new(secrets)?,
+            rooms: Rooms::new(store.clone()),
+            chats: Chats::new(settings.shards).context("cannot make the chat threads")?,
             records: Records::new(data, store.as_ref(), &config),
             storage: Arc::new(Storage::new(&config.storage)),
             counts: Counts::default(),

@@ -2,6 +2,7 @@
 //!
 //! Nothing of this is ever linked into the server.
 
+pub mod chat;
 pub mod clip;
 pub mod follower;
 pub mod http;

@@ -228,11 +228,9 @@ impl Chat {
             return Err(Reject::new(Code::NotAllowed));
         }
         let first = !self.members.contains_key(&person.id);
-        let same = |author: &Author| {
-            author.name == person.name && author.avatar == person.avatar && author.role == person.role
-        };
+        let seen = author(person);
         let member = self.members.entry(person.id.clone()).or_insert_with(|| Member {
-            author: Arc::new(author(person)),
+            author: Arc::new(seen.clone()),
             guest: person.guest,
             address,
             connections: 0,
@@ -243,8 +241,8 @@ impl Chat {
         member.connections += 1;
         member.address = address.or(member.address);
         // Whoever comes again may have another name by now; what they said keeps the old one.
-        if !same(&member.author) {
-            member.author = Arc::new(author(person));
+        if *member.author != seen {
+            member.author = Arc::new(seen);
         }
         Ok(Joined { first, author: member.author.clone() })
     }
@@ -476,13 +474,11 @@ impl Chat {
     }
 }
 
+/// Somebody as others see them. Pages call guests what their language calls them.
 fn author(person: &Person) -> Author {
-    Author {
-        id: person.id.clone(),
-        name: person.name.clone(),
-        avatar: person.avatar.clone(),
-        role: person.role,
-    }
+    let name = if person.guest { "" } else { person.called() };
+    let (id, avatar) = (person.id.clone(), person.avatar.clone());
+    Author { id, name: name.to_owned(), avatar, role: person.role }
 }
 
 fn user_rate(settings: &Settings, role: Role) -> Rate {

@@ -153,6 +153,25 @@ pub enum Event {
     Lottery(String),
 }
 
+impl Event {
+    /// Its name on every wire and in the database.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Event::State(_) => "state",
+            Event::Pinned(_) => "pinned",
+            Event::Recalled(_) => "recalled",
+            Event::Cleared(_) => "cleared",
+            Event::Muted(..) => "muted",
+            Event::Unmuted(_) => "unmuted",
+            Event::Removed(_) => "removed",
+            Event::Silence(_) => "silence",
+            Event::Changed => "changed",
+            Event::Goods(_) => "goods",
+            Event::Lottery(_) => "lottery",
+        }
+    }
+}
+
 impl Body {
     /// Its name on every wire and in the database.
     pub fn kind(&self) -> &'static str {

@@ -15,6 +15,7 @@ use super::response::Response;
 use super::send::send;
 use super::viewer::Client;
 use crate::app::App;
+use crate::chat;
 use crate::flv::play;
 use crate::net::{Permit, Stream};
 
@@ -59,6 +60,7 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
         let response = match respond(&app, &head, body, client).await {
             Reply::Answer(response) => response,
             Reply::Play(granted) => return play::start(&app, connection, &head, *granted, permit, client),
+            Reply::Chat(wanted) => return chat::start(&app, connection, &head, &wanted, permit, client),
         };
         let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();

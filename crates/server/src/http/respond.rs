@@ -16,7 +16,7 @@ use crate::api;
 use crate::app::App;
 use crate::flv::play::{self, Granted, Outcome};
 use crate::metrics::{self, Limit};
-use crate::{replay, shift, snapshot};
+use crate::{chat, replay, shift, snapshot};
 
 /// What is to be done about a request.
 pub enum Reply {
@@ -24,6 +24,8 @@ pub enum Reply {
     Answer(Response),
     /// Send media until the stream ends: see [`play`].
     Play(Box<Granted>),
+    /// Talk: see [`chat`].
+    Chat(chat::Wanted),
 }
 
 /// Answers a request that came whole, with its body where it has one.
@@ -51,6 +53,10 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
         (_, Route::Hls(named)) => shift::answer(app, head, &named, client).await,
         // Its conditions are answered there, because what is left of it is counted.
         (_, Route::Replay(named)) => return Reply::Answer(replay::answer(app, head, &named, client).await),
+        (_, Route::Chat) => match chat::request(app, head) {
+            Ok(wanted) => return Reply::Chat(wanted),
+            Err(refusal) => refusal,
+        },
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

@@ -27,6 +27,8 @@ pub enum Route {
     Replay(replay::url::Named),
     /// The API, which has a table of its own.
     Api,
+    /// The chat.
+    Chat,
     /// The figures.
     Metrics,
     /// Something that is all there.
@@ -56,6 +58,7 @@ pub fn route(path: &str) -> Route {
         ["livez"] => Route::Other(|_, _, _| Response::bytes(200, "text/plain", "ok\n")),
         ["readyz"] => Route::Other(|app, _, _| api::health::ready(app)),
         ["startupz"] => Route::Other(|app, _, _| api::health::started(app)),
+        ["chat"] => Route::Chat,
         ["metrics"] => Route::Metrics,
         [".well-known", "acme-challenge", _] => Route::Other(|app, head, _| acme::answer(app, &head.path)),
         ["api", ..] => Route::Other(|_, _, _| not_found()),

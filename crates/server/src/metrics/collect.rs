@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use control::room::reject;
 use hub::Phase;
 
 use super::family as f;
@@ -67,6 +68,7 @@ pub fn text(app: &App) -> String {
     text.family(&f::REPLAY_VIEWS).only(app.replays.figures.views());
     text.family(&f::REPLAY_SENT).only(app.replays.figures.bytes());
     storage(app, &mut text);
+    rooms(app, &mut text);
     certificate(app, &mut text);
     process(&mut text);
     text.finish()
@@ -198,6 +200,32 @@ fn storage(app: &App, text: &mut Text) {
     text.family(&f::STORAGE_EVICTED).only(figures.evicted.load(Ordering::Relaxed));
     let since = figures.alert().map(|alert| app.clock.unix_ms().saturating_sub(alert.since_ms).max(0));
     text.family(&f::STORAGE_FAILING).only(seconds(since.unwrap_or_default().unsigned_abs()));
+}
+
+fn rooms(app: &App, text: &mut Text) {
+    let figures = app.rooms.figures();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    text.family(&f::ROOMS).only(app.rooms.running().len());
+    let shards = || app.chats.figures();
+    let connections: usize = shards().map(|shard| shard.connections.load(Ordering::Relaxed)).sum();
+    text.family(&f::CHAT_CONNECTIONS).only(connections);
+    text.family(&f::CHAT_JOINS).only(count(&figures.joins));
+    let mut recoveries = text.family(&f::CHAT_RECOVERIES);
+    recoveries.with(&[("result", "exact")], count(&figures.recovered));
+    recoveries.with(&[("result", "lost")], count(&figures.not_recovered));
+    text.family(&f::CHAT_MESSAGES).only(count(&figures.said));
+    let mut rejected = text.family(&f::CHAT_REJECTED);
+    for (code, refused) in reject::Code::ALL.iter().zip(&figures.rejected) {
+        rejected.with(&[("code", code.word())], count(refused));
+    }
+    text.family(&f::CHAT_LIKES).only(count(&figures.likes));
+    text.family(&f::CHAT_DELIVERIES).only(shards().map(|shard| count(&shard.deliveries)).sum::<u64>());
+    text.family(&f::CHAT_SENT).only(shards().map(|shard| count(&shard.bytes)).sum::<u64>());
+    text.family(&f::CHAT_SKIPS).only(shards().map(|shard| count(&shard.skips)).sum::<u64>());
+    text.family(&f::CHAT_LET_GO).only(shards().map(|shard| count(&shard.let_go)).sum::<u64>());
+    let writer = app.rooms.store().map(|store| store.chat.figures()).unwrap_or_default();
+    text.family(&f::CHAT_WAITING).only(writer.waiting_rows);
+    text.family(&f::CHAT_NOT_KEPT).only(writer.dropped);
 }
 
 fn certificate(app: &App, text: &mut Text) {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use control::room::message::{Body, Message};
+use control::room::show::State;
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -41,6 +42,9 @@ const ROOMS_ASKED: usize = 1_000;
 
 /// What a message or a visit takes in memory besides its texts, in bytes.
 const OVERHEAD: usize = 256;
+
+/// Most things on shelves whose clicks are not in the database yet.
+const MAX_CLICKED: usize = 10_000;
 
 /// How long whoever waits for the database waits at most.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,7 +96,12 @@ struct Batch {
     visits: BTreeMap<(String, String), Visit>,
     totals: BTreeMap<String, Totals>,
     minutes: BTreeMap<(String, i64), Minute>,
+    /// Where shows are, and since when they have been on air and over.
+    shows: BTreeMap<String, Show>,
+    clicks: BTreeMap<(String, String), u64>,
 }
+
+type Show = (State, Option<i64>, Option<i64>);
 
 impl ChatWriter {
     pub(super) fn new(pool: SqlitePool) -> ChatWriter {
@@ -127,6 +136,23 @@ impl ChatWriter {
     pub fn add_minute(&self, room: &str, minute_ms: i64, more: Minute) {
         let mut waiting = self.lock();
         waiting.batch.minutes.entry((room.to_owned(), minute_ms)).or_default().add(more);
+        self.took(waiting);
+    }
+
+    /// Where a show is, and since when it has been on air and over; the newest counts.
+    pub fn put_state(&self, room: &str, state: State, live_ms: Option<i64>, ended_ms: Option<i64>) {
+        let mut waiting = self.lock();
+        waiting.batch.shows.insert(room.to_owned(), (state, live_ms, ended_ms));
+        self.took(waiting);
+    }
+
+    /// Somebody looked at something on the shelf.
+    pub fn goods_click(&self, room: &str, goods: &str) {
+        let mut waiting = self.lock();
+        // What is not on the shelf is counted nowhere; the bound is against made-up ids.
+        if waiting.batch.clicks.len() < MAX_CLICKED {
+            *waiting.batch.clicks.entry((room.to_owned(), goods.to_owned())).or_default() += 1;
+        }
         self.took(waiting);
     }
 
@@ -212,6 +238,8 @@ impl ChatWriter {
         let mut batch = Batch {
             totals: std::mem::take(&mut waiting.batch.totals),
             minutes: std::mem::take(&mut waiting.batch.minutes),
+            shows: std::mem::take(&mut waiting.batch.shows),
+            clicks: std::mem::take(&mut waiting.batch.clicks),
             ..Batch::default()
         };
         let count = waiting.batch.messages.len().min(BATCH);
@@ -249,6 +277,12 @@ impl ChatWriter {
         for (key, more) in batch.minutes {
             waiting.batch.minutes.entry(key).or_default().add(more);
         }
+        for (room, show) in batch.shows {
+            waiting.batch.shows.entry(room).or_insert(show);
+        }
+        for (key, more) in batch.clicks {
+            *waiting.batch.clicks.entry(key).or_default() += more;
+        }
         waiting.shed();
     }
 
@@ -277,6 +311,15 @@ impl ChatWriter {
         for ((room, minute_ms), more) in batch.minutes.iter().filter(|((room, _), _)| there.contains(room)) {
             write_minute(&mut transaction, room, *minute_ms, more).await?;
         }
+        for (room, (state, live_ms, ended_ms)) in &batch.shows {
+            let query = sqlx::query("UPDATE room SET state = ?, live_ms = ?, ended_ms = ? WHERE id = ?");
+            let query = query.bind(state.word()).bind(live_ms).bind(ended_ms).bind(room);
+            query.execute(&mut *transaction).await?;
+        }
+        for ((room, goods), more) in &batch.clicks {
+            let query = sqlx::query("UPDATE goods SET clicks = clicks + ? WHERE room = ? AND id = ?");
+            query.bind(more.cast_signed()).bind(room).bind(goods).execute(&mut *transaction).await?;
+        }
         transaction.commit().await
     }
 
@@ -294,8 +337,8 @@ impl ChatWriter {
 
 impl Waiting {
     fn rows(&self) -> usize {
-        let Batch { messages, visits, totals, minutes } = &self.batch;
-        messages.len() + visits.len() + totals.len() + minutes.len()
+        let Batch { messages, visits, totals, minutes, shows, clicks } = &self.batch;
+        messages.len() + visits.len() + totals.len() + minutes.len() + shows.len() + clicks.len()
     }
 
     fn put_visit(&mut self, room: String, visit: Visit) {
@@ -345,6 +388,8 @@ impl Batch {
             && self.visits.is_empty()
             && self.totals.is_empty()
             && self.minutes.is_empty()
+            && self.shows.is_empty()
+            && self.clicks.is_empty()
     }
 
     fn bytes(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,11 @@ impl Weir {
     /// What it is made of.
     pub fn app(&self) -> &weir::app::App {
         &self.server.as_ref().expect("running").app
+    }
+
+    /// The same, to be kept.
+    pub fn shared(&self) -> Arc<weir::app::App> {
+        self.server.as_ref().expect("running").app.clone()
     }
 
     /// Makes a reload read a file, with a few keys on top.

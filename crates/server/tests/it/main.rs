@@ -7,6 +7,7 @@ mod acme;
 mod api;
 mod auth;
 mod bounds;
+mod chat;
 mod cli;
 mod clients;
 mod ffmpeg;

@@ -71,6 +71,8 @@ pub(super) async fn serve(
             Ok(media) => (Response::empty(200), Some(media)),
             Err(refused) => (refused, None),
         },
+        // A WebSocket over HTTP/2 has another handshake (RFC 8441), which is not offered.
+        Ok(Reply::Chat(_)) => (Response::empty(426), None),
         Err(bad) => (refuse(bad), None),
     };
     let head = head.ok();

@@ -1,0 +1,246 @@
+//! The chat wire: one WebSocket per user, JSON, as docs/en/chat-wire.md says.
+//!
+//! ```text
+//! http ─► open (origin, handshake) ─► shard thread: reads, takes frames apart ─► room::Room
+//!                                          ▲ mail: answers, batches                  │
+//!                                          └───────────── Outlet ◄───────────────────┘
+//! ```
+//!
+//! The price of a room is one write per member and batch. So a batch is encoded and framed once, a shard writes the same
+//! bytes to all its members without a task, a lock or an allocation for each, and a member's backlog is a distance in the
+//! hall's list of batches, never a queue.
+
+mod asked;
+mod conn;
+mod hall;
+mod hello;
+mod open;
+mod order;
+mod shard;
+mod wire;
+
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use control::room::reject::Code;
+use mio::{Poll, Waker};
+use tracing::error;
+
+use crate::app::App;
+use crate::net::{Permit, Socket};
+use crate::room::{Batch, Outlet, Room, Whom};
+
+pub use open::{PATH, Wanted, request, start};
+pub use wire::item;
+
+/// Most shards.
+const SHARDS_MAX: usize = 64;
+
+/// Longest message of a client, in bytes.
+pub const FRAME_MAX: usize = 64 * 1024;
+
+/// Whatever a client may send in a second, in bytes and in messages.
+const INPUT_PER_SECOND: usize = 64 * 1024;
+const FRAMES_PER_SECOND: u32 = 20;
+
+/// Until when a client must have said who it is, in milliseconds.
+const HELLO_MS: u64 = 10_000;
+
+/// A client that has said nothing for so long is asked whether it is there, in milliseconds.
+const PING_MS: u64 = 25_000;
+
+/// One that has said nothing for so long is not.
+const SILENT_MS: u64 = 80_000;
+
+/// A client that has taken nothing for so long is let go, in milliseconds.
+const STALL_MS: u64 = 10_000;
+
+/// Bytes of answers that wait for a client which does not read.
+const OWED_MAX: usize = 256 * 1024;
+
+/// All shards.
+#[derive(Debug)]
+pub struct Chats {
+    shards: Arc<[Arc<Inbox>]>,
+    /// Until the threads take them.
+    polls: Mutex<Vec<Poll>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The way from rooms to the clients of this wire.
+#[derive(Debug)]
+struct Way {
+    shards: Arc<[Arc<Inbox>]>,
+}
+
+/// What is counted in one shard since the start.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Clients at this moment.
+    pub connections: AtomicUsize,
+    /// Messages that were delivered, each as often as people got it.
+    pub deliveries: AtomicU64,
+    /// Bytes that were written.
+    pub bytes: AtomicU64,
+    /// Times that a slow client was moved past batches.
+    pub skips: AtomicU64,
+    /// Clients that were let go because they took nothing, or sent too much.
+    pub let_go: AtomicU64,
+}
+
+/// The side of a shard that other threads may touch.
+#[derive(Debug)]
+struct Inbox {
+    mail: hub::Inbox<Order, Bell>,
+    /// Its place among the shards.
+    number: u32,
+    figures: Figures,
+}
+
+#[derive(Debug)]
+struct Bell(Waker);
+
+impl hub::Wake for Bell {
+    fn wake(&self) {
+        if let Err(error) = self.0.wake() {
+            error!(%error, "a chat thread cannot be woken");
+        }
+    }
+}
+
+/// A connection of a shard: its place, and a number that no later one in that place has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    at: usize,
+    number: u64,
+}
+
+/// What others ask of a shard.
+enum Order {
+    /// Takes a client over.
+    Arrive(Box<Arrival>),
+    /// Its hello was good: this is its welcome, and its room's batches follow.
+    Seat(Key, Box<Seat>),
+    /// An answer to a client.
+    Tell(Key, Bytes),
+    /// The last that a client is told.
+    End(Key, Bytes),
+    /// To everybody in a room: so many messages in so many bytes.
+    Batch(Arc<Room>, Bytes, u32),
+    /// Ends connections in a room.
+    Remove(Arc<Room>, Whom, Code),
+    /// Tells everybody to come back later, and ends.
+    Stop,
+}
+
+struct Arrival {
+    socket: Socket,
+    owed: Bytes,
+    permit: Permit,
+    peer: std::net::IpAddr,
+}
+
+/// Where a client sits.
+struct Seat {
+    room: Arc<Room>,
+    user: Arc<str>,
+    crew: bool,
+    guest: bool,
+    welcome: Bytes,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Order::Arrive(_) => "Arrive",
+            Order::Seat(..) => "Seat",
+            Order::Tell(..) => "Tell",
+            Order::End(..) => "End",
+            Order::Batch(..) => "Batch",
+            Order::Remove(..) => "Remove",
+            Order::Stop => "Stop",
+        })
+    }
+}
+
+impl Chats {
+    /// So many shards, which do not run yet.
+    pub fn new(shards: usize) -> io::Result<Chats> {
+        let (mut inboxes, mut polls) = (Vec::new(), Vec::new());
+        // Rooms remember who has people of theirs in the bits of a number.
+        for number in 0..u32::try_from(shards.clamp(1, SHARDS_MAX)).unwrap_or(1) {
+            let poll = Poll::new()?;
+            let mail = hub::Inbox::new(Bell(Waker::new(poll.registry(), shard::WAKE)?));
+            inboxes.push(Arc::new(Inbox { mail, number, figures: Figures::default() }));
+            polls.push(poll);
+        }
+        Ok(Chats { shards: inboxes.into(), polls: Mutex::new(polls), threads: Mutex::default() })
+    }
+
+    /// Starts the threads. Called within the runtime, once.
+    pub fn start(&self, app: &Arc<App>) -> io::Result<()> {
+        app.rooms.set_outlet(Arc::new(Way { shards: self.shards.clone() }));
+        let polls = std::mem::take(&mut *self.polls.lock().unwrap_or_else(PoisonError::into_inner));
+        for (poll, inbox) in polls.into_iter().zip(&*self.shards) {
+            let (theirs, app, clock) = (inbox.clone(), Arc::downgrade(app), app.clock.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let thread = std::thread::Builder::new()
+                .name(format!("chat-{}", inbox.number))
+                .spawn(move || shard::run(poll, theirs, app, clock, runtime))?;
+            self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(())
+    }
+
+    /// What each shard has done.
+    pub fn figures(&self) -> impl Iterator<Item = &Figures> {
+        self.shards.iter().map(|inbox| &inbox.figures)
+    }
+
+    /// Tells everybody to come back later and waits for the threads to end.
+    pub fn stop(&self) {
+        self.shards.iter().for_each(|inbox| inbox.mail.order(Order::Stop));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                error!("a chat thread ended in a panic; its clients were cut off");
+            }
+        }
+    }
+
+    /// Gives a client to the shard that has the fewest.
+    fn attach(&self, arrival: Arrival) {
+        let fewest = self.shards.iter().min_by_key(|inbox| inbox.figures.connections.load(Ordering::Relaxed));
+        if let Some(inbox) = fewest {
+            // Counted here, so that a thousand who come at once are spread too.
+            inbox.figures.connections.fetch_add(1, Ordering::Relaxed);
+            inbox.mail.order(Order::Arrive(Box::new(arrival)));
+        }
+    }
+}
+
+impl Outlet for Way {
+    fn batch(&self, room: &Arc<Room>, batch: &Batch) {
+        let (bytes, items) = (wire::batch(batch), u32::try_from(batch.items.len()).unwrap_or(u32::MAX));
+        for inbox in self.with(room) {
+            inbox.mail.order(Order::Batch(room.clone(), bytes.clone(), items));
+        }
+    }
+
+    fn remove(&self, room: &Arc<Room>, whom: &Whom, code: Code) {
+        for inbox in self.with(room) {
+            inbox.mail.order(Order::Remove(room.clone(), whom.clone(), code));
+        }
+    }
+}
+
+impl Way {
+    /// The shards that have people in a room, or had.
+    fn with(&self, room: &Room) -> impl Iterator<Item = &Arc<Inbox>> {
+        let parts = room.parts.load(Ordering::Relaxed);
+        self.shards.iter().filter(move |inbox| parts & (1 << inbox.number) != 0)
+    }
+}

@@ -1,0 +1,62 @@
+//! Orders of the host's side.
+
+use std::sync::{Arc, Weak};
+
+use control::room::reject::{Code, Reject};
+use control::room::sanction::{Kind, Subject};
+
+use super::asked::Order as Asked;
+use super::{Inbox, Key, Order, wire};
+use crate::app::App;
+use crate::room::{Act, By, Room, act};
+
+/// Longest reason, in characters.
+const REASON_MAX: usize = 200;
+
+/// Has an order carried out and tells the client.
+pub(super) async fn carry_out(
+    app: Weak<App>,
+    inbox: Arc<Inbox>,
+    key: Key,
+    room: Arc<Room>,
+    user: Arc<str>,
+    cid: String,
+    asked: Asked,
+) {
+    let Some(app) = app.upgrade() else { return };
+    let told = match understand(asked) {
+        Err(why) => wire::reject_frame(Some(&cid), &Reject::new(Code::Bad), Some(&why)),
+        Ok(asked) => {
+            let done = act(&app, &room.id, &By::User(user.to_string()), asked).await;
+            wire::answer(&cid, &done.map_err(crate::room::Refusal::reject))
+        }
+    };
+    inbox.mail.order(Order::Tell(key, told));
+}
+
+fn understand(asked: Asked) -> Result<Act, String> {
+    let Asked { what, user, seq, seconds, reason } = asked;
+    let reason: String = reason.chars().filter(|c| !c.is_control()).take(REASON_MAX).collect();
+    let subject = |user: Option<String>| user.map(Subject::User).ok_or_else(|| format!("{what} needs user"));
+    let sanction = |kind, user| {
+        subject(user).map(|subject| Act::Sanction { kind, subject, seconds, reason: reason.clone() })
+    };
+    let message = |seq: Option<u64>| seq.ok_or_else(|| format!("{what} needs seq"));
+    match what.as_str() {
+        "recall" => message(seq).map(Act::Recall),
+        "pin" => message(seq).map(|seq| Act::Pin(Some(seq))),
+        "unpin" => Ok(Act::Pin(None)),
+        "clear" => Ok(Act::Clear(user)),
+        "mute" => sanction(Kind::Mute, user),
+        "ban" => sanction(Kind::Ban, user),
+        "hide" => sanction(Kind::Hide, user),
+        "unmute" => subject(user).map(|subject| Act::Lift(Kind::Mute, subject)),
+        "unban" => subject(user).map(|subject| Act::Lift(Kind::Ban, subject)),
+        "unhide" => subject(user).map(|subject| Act::Lift(Kind::Hide, subject)),
+        "kick" => user.map(Act::Kick).ok_or_else(|| "kick needs user".into()),
+        "silence" => Ok(Act::Silence(true)),
+        "speak" => Ok(Act::Silence(false)),
+        "slow" => Ok(Act::Slow(u32::try_from(seconds.unwrap_or_default()).unwrap_or(u32::MAX))),
+        _ => Err(format!("there is no order {what:?}")),
+    }
+}

@@ -1,0 +1,451 @@
+//! A shard: one thread, its clients, and the loop that reads from them and writes to them.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use control::room::reject::{Code, Reject};
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use tokio::runtime::Handle;
+use tracing::{debug, error};
+
+use super::asked::{self, Asked};
+use super::conn::{Conn, Fate, Place, Seated};
+use super::hall::Hall;
+use super::{Arrival, Inbox, Key, Order, Seat, hello, order, wire};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::http::websocket::messages::POLICY;
+use crate::room::{Counted, Room, Whom};
+
+/// The token of the waker; clients have the numbers below it.
+pub(super) const WAKE: Token = Token(usize::MAX);
+
+/// Between two rounds of keep-alives and time-outs.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Socket events taken from the kernel at a time.
+const EVENTS: usize = 1024;
+
+/// Clients who are written to before the shard looks at its sockets and its mail again.
+const SWEEP: usize = 256;
+
+/// Over how long clients are to come back when the server stops, in milliseconds.
+const RETURN_MS: u64 = 5_000;
+
+/// WebSocket close codes: the server restarts; all is well.
+const RESTART: u16 = 1012;
+
+/// After how long whoever spoke before the welcome may try again, in milliseconds.
+const EARLY_MS: u64 = 500;
+
+struct Shard {
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    app: Weak<App>,
+    clock: Clock,
+    runtime: Handle,
+    conns: Slab<Conn>,
+    next_number: u64,
+    halls: Slab<Hall>,
+    /// Halls by the number of their room.
+    hall_of: HashMap<u64, usize>,
+    /// Halls that have something to send, each once.
+    due: VecDeque<usize>,
+    scratch: Box<[u8]>,
+    texts: Vec<String>,
+    stopping: bool,
+}
+
+/// Runs a shard until it is told to stop and its clients are gone.
+pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, app: Weak<App>, clock: Clock, runtime: Handle) {
+    let mut shard = Shard {
+        poll,
+        inbox,
+        app,
+        clock,
+        runtime,
+        conns: Slab::new(),
+        next_number: 0,
+        halls: Slab::new(),
+        hall_of: HashMap::new(),
+        due: VecDeque::new(),
+        scratch: vec![0; 16 * 1024].into(),
+        texts: Vec::new(),
+        stopping: false,
+    };
+    let mut events = Events::with_capacity(EVENTS);
+    let mut news = Vec::new();
+    let mut next_tick = Instant::now() + TICK;
+    while !(shard.stopping && shard.conns.is_empty()) {
+        let wait = match shard.due.is_empty() {
+            true => next_tick.saturating_duration_since(Instant::now()),
+            false => Duration::ZERO,
+        };
+        if let Err(error) = shard.poll.poll(&mut events, Some(wait))
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            error!(%error, "a chat thread cannot wait for its sockets");
+            return;
+        }
+        for order in shard.inbox.mail.open(&mut news) {
+            shard.take(order);
+        }
+        for event in &events {
+            if event.token() != WAKE {
+                shard.handle(event);
+            }
+        }
+        shard.sweep();
+        if Instant::now() >= next_tick {
+            next_tick = Instant::now() + TICK;
+            shard.tick();
+        }
+    }
+}
+
+impl Shard {
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Arrive(arrival) => self.arrive(*arrival),
+            Order::Seat(key, seat) => self.seat(key, *seat),
+            Order::Tell(key, bytes) => self.tell(key, bytes),
+            Order::End(key, bytes) => {
+                if self.conn(key).is_some() {
+                    self.end(key.at, bytes, POLICY, "");
+                }
+            }
+            Order::Batch(room, bytes, items) => self.batch(&room, bytes, items),
+            Order::Remove(room, whom, code) => self.remove_from(&room, &whom, code),
+            Order::Stop => self.stop(),
+        }
+    }
+
+    /// The client, unless it is gone and its place another's.
+    fn conn(&mut self, key: Key) -> Option<&mut Conn> {
+        self.conns.get_mut(key.at).filter(|conn| conn.number == key.number)
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { socket, owed, permit, peer } = arrival;
+        let now_ms = self.clock.now_ms();
+        self.next_number += 1;
+        let mut conn = Conn::new(socket, owed, permit, self.next_number, peer, now_ms);
+        let slot = self.conns.vacant_entry();
+        let at = slot.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(conn.socket.source(), Token(at), interest) {
+            error!(%error, "a chat client's socket cannot be watched: is the descriptor limit reached?");
+            self.inbox.figures.connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        slot.insert(conn);
+        if self.stopping {
+            self.say_goodbye(at);
+        }
+        self.flush(at);
+    }
+
+    fn seat(&mut self, key: Key, seat: Seat) {
+        let Seat { room, user, crew, guest, welcome } = seat;
+        let now_ms = self.clock.now_ms();
+        let number = room.number;
+        let is_waiting = self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting));
+        if !is_waiting {
+            return room.leave(&user, 0);
+        }
+        let hall = *self.hall_of.entry(number).or_insert_with(|| self.halls.insert(Hall::new(room)));
+        let (Some(hall_of), Some(conn)) = (self.halls.get_mut(hall), self.conns.get_mut(key.at)) else {
+            return;
+        };
+        let (index, next) = (hall_of.members.len(), hall_of.end());
+        hall_of.members.push(key.at);
+        conn.place = Place::Seated(Seated { hall, index, next, user, crew, guest, since_ms: now_ms });
+        conn.owe(welcome);
+        self.flush(key.at);
+    }
+
+    fn tell(&mut self, key: Key, bytes: Bytes) {
+        if let Some(conn) = self.conn(key) {
+            conn.owe(bytes);
+            self.flush(key.at);
+        }
+    }
+
+    fn batch(&mut self, room: &Room, bytes: Bytes, items: u32) {
+        let Some(&at) = self.hall_of.get(&room.number) else { return };
+        let Some(hall) = self.halls.get_mut(at) else { return };
+        if hall.push(bytes, items) {
+            self.due.push_back(at);
+        }
+    }
+
+    fn remove_from(&mut self, room: &Room, whom: &Whom, code: Code) {
+        let Some(&at) = self.hall_of.get(&room.number) else { return };
+        let Some(hall) = self.halls.get(at) else { return };
+        let conns = &self.conns;
+        let is_meant = |at: &usize| {
+            conns.get(*at).is_some_and(|conn| match (whom, &conn.place) {
+                (Whom::User(user), Place::Seated(seated)) => *seated.user == **user,
+                (Whom::Address(address), _) => conn.peer == *address,
+                (Whom::User(_), _) => false,
+            })
+        };
+        let meant: Vec<usize> = hall.members.iter().copied().filter(is_meant).collect();
+        for at in meant {
+            self.end(at, wire::bye(code, None), POLICY, code.word());
+        }
+    }
+
+    /// Writes batches to some of those who wait for them: whole small halls, parts of big ones, in turn.
+    fn sweep(&mut self) {
+        let now_ms = self.clock.now_ms();
+        let mut left = SWEEP;
+        while left > 0
+            && let Some(at) = self.due.pop_front()
+        {
+            left -= self.sweep_hall(at, left, now_ms).min(left);
+            if self.halls.get_mut(at).is_some_and(Hall::settle) {
+                self.due.push_back(at);
+            }
+        }
+    }
+
+    /// Writes to the next `most` members of a hall. Returns how many that were, and at least one.
+    fn sweep_hall(&mut self, at: usize, most: usize, now_ms: u64) -> usize {
+        let (mut gone, mut count) = (Vec::new(), 0);
+        if let Some(hall) = self.halls.get_mut(at) {
+            let from = hall.swept;
+            let to = (from + most).min(hall.members.len());
+            (hall.swept, count) = (to, to - from);
+            let figures = &self.inbox.figures;
+            for &member in hall.members.get(from..to).unwrap_or_default() {
+                let Some(conn) = self.conns.get_mut(member) else { continue };
+                match catch_unwind(AssertUnwindSafe(|| conn.catch_up(hall, figures, now_ms))) {
+                    Ok(Fate::Stays) => {}
+                    Ok(Fate::Gone) => gone.push(member),
+                    Err(_) => {
+                        error!(room = %hall.room.id, "a panic while writing to a chat client: it is cut off");
+                        gone.push(member);
+                    }
+                }
+            }
+            if to == hall.members.len() {
+                let next = |member: &usize| self.conns.get(*member).and_then(Conn::next);
+                hall.needed = hall.members.iter().filter_map(next).min();
+            }
+        }
+        gone.into_iter().for_each(|member| self.remove(member));
+        count.max(1)
+    }
+
+    fn handle(&mut self, event: &Event) {
+        let at = event.token().0;
+        let now_ms = self.clock.now_ms();
+        if event.is_writable()
+            && let Some(conn) = self.conns.get_mut(at)
+        {
+            conn.note_writable();
+            self.flush(at);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            let Some(conn) = self.conns.get_mut(at) else { return };
+            let number = conn.number;
+            let mut texts = std::mem::take(&mut self.texts);
+            let fate = conn.read(&mut self.scratch, now_ms, &mut texts);
+            for text in texts.drain(..) {
+                let key = Key { at, number };
+                if self.conn(key).is_none() {
+                    break;
+                }
+                if catch_unwind(AssertUnwindSafe(|| self.hear(key, &text))).is_err() {
+                    error!("a panic while reading what a chat client said: it is cut off");
+                    self.remove(at);
+                }
+            }
+            self.texts = texts;
+            if self.conn(Key { at, number }).is_none() {
+                return;
+            }
+            if fate == Fate::Gone { self.remove(at) } else { self.flush(at) }
+        }
+    }
+
+    /// A client said something.
+    fn hear(&mut self, key: Key, text: &str) {
+        let Some(conn) = self.conn(key) else { return };
+        let peer = conn.peer;
+        let seated = match &conn.place {
+            Place::Seated(seated) => Some((seated.user.clone(), seated.hall, seated.crew, seated.guest)),
+            Place::Door(_) => None,
+            Place::Waiting => return self.tell_early(key, text),
+            Place::Leaving(_) => return,
+        };
+        let Some((user, hall, crew, guest)) = seated else {
+            return match asked::parse(text, "") {
+                Ok(Asked::Hello(asked)) => {
+                    conn.place = Place::Waiting;
+                    let (app, inbox) = (self.app.clone(), self.inbox.clone());
+                    self.runtime.spawn(hello::greet(app, inbox, key, asked, peer));
+                }
+                Ok(_) => {
+                    let why = ("the first frame must be a hello", "第一帧必须是 hello");
+                    self.end(key.at, wire::bye(Code::Bad, Some(why)), POLICY, "hello");
+                }
+                Err(told) => self.end(
+                    key.at,
+                    wire::bye(Code::Bad, Some((&told.why, Code::Bad.message_zh()))),
+                    POLICY,
+                    "hello",
+                ),
+            };
+        };
+        let Some(room) = self.halls.get(hall).map(|hall| hall.room.clone()) else { return };
+        let inbox = self.inbox.clone();
+        let asked = match asked::parse(text, &user) {
+            Ok(asked) => asked,
+            Err(told) => {
+                let reject = Reject::new(Code::Bad);
+                let told = wire::reject_frame(told.cid.as_deref(), &reject, Some(&told.why));
+                return self.tell(key, told);
+            }
+        };
+        match asked {
+            Asked::Say(say) => {
+                let cid = say.cid.clone();
+                room.say(
+                    *say,
+                    Box::new(move |said| {
+                        inbox.mail.order(Order::Tell(key, wire::answer(&cid, &said)));
+                    }),
+                );
+            }
+            Asked::Like(times) => room.like(times),
+            Asked::Resume(seq) => room.since(
+                seq,
+                Box::new(move |missed| {
+                    inbox.mail.order(Order::Tell(key, wire::resumed(missed.as_deref())));
+                }),
+            ),
+            Asked::Ping => {
+                let pong = wire::pong(self.clock.unix_ms());
+                self.tell(key, pong);
+            }
+            Asked::Do(cid, _) if !crew || guest => {
+                let reject = Reject::new(Code::NotAllowed);
+                self.tell(key, wire::reject_frame(Some(&cid), &reject, None));
+            }
+            Asked::Do(cid, asked) => {
+                self.runtime.spawn(order::carry_out(self.app.clone(), inbox, key, room, user, cid, asked));
+            }
+            Asked::Share => room.count(Counted::Share),
+            Asked::Goods(id) => room.count(Counted::Goods(id)),
+            Asked::Hello(_) => {
+                let reject = Reject::new(Code::Bad);
+                let told =
+                    wire::reject_frame(None, &reject, Some("you are in already: one room per connection"));
+                self.tell(key, told);
+            }
+        }
+    }
+
+    /// Nothing is lost: whoever spoke before the welcome is told so.
+    fn tell_early(&mut self, key: Key, text: &str) {
+        let cid = asked::parse(text, "").map_or_else(|told| told.cid, Asked::cid);
+        let early = Reject::until(Code::Unavailable, EARLY_MS);
+        self.tell(key, wire::reject_frame(cid.as_deref(), &early, Some("wait for the welcome")));
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.clock.now_ms();
+        let ends: Vec<(usize, &'static str)> =
+            self.conns.iter_mut().filter_map(|(at, conn)| conn.tick(now_ms).map(|why| (at, why))).collect();
+        for (at, why) in ends {
+            if why != "left" {
+                debug!(why, "a chat client is let go");
+                self.inbox.figures.let_go.fetch_add(1, Ordering::Relaxed);
+            }
+            self.remove(at);
+        }
+        let owing: Vec<usize> = self.conns.iter().filter(|(_, conn)| conn.owes()).map(|(at, _)| at).collect();
+        owing.into_iter().for_each(|at| self.flush(at));
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        let all: Vec<usize> = self.conns.iter().map(|(at, _)| at).collect();
+        for at in all {
+            self.say_goodbye(at);
+        }
+    }
+
+    fn say_goodbye(&mut self, at: usize) {
+        // Spread evenly over the time; which of them comes first does not matter.
+        let back_ms = 500 + (at as u64).wrapping_mul(0x9E37_79B9) % RETURN_MS;
+        let last = wire::go_away(back_ms, "the server restarts / 服务器重启");
+        self.end(at, last, RESTART, "restart");
+    }
+
+    /// Tells a client the end. It leaves its room now, and its place when it has read that.
+    fn end(&mut self, at: usize, last: Bytes, code: u16, reason: &str) {
+        self.unseat(at);
+        let now_ms = self.clock.now_ms();
+        if let Some(conn) = self.conns.get_mut(at) {
+            conn.leave(last, code, reason, now_ms);
+            self.flush(at);
+        }
+    }
+
+    /// Writes what a client is owed, and the batches that it waits for.
+    fn flush(&mut self, at: usize) {
+        let now_ms = self.clock.now_ms();
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        let figures = &self.inbox.figures;
+        let mut fate = conn.flush(figures, now_ms);
+        let hall = match &conn.place {
+            Place::Seated(seated) => self.halls.get(seated.hall),
+            _ => None,
+        };
+        if let Some(hall) = hall.filter(|_| fate == Fate::Stays) {
+            fate = conn.catch_up(hall, figures, now_ms);
+        }
+        if fate == Fate::Gone {
+            self.remove(at);
+        }
+    }
+
+    fn unseat(&mut self, at: usize) {
+        let now_ms = self.clock.now_ms();
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        if !matches!(conn.place, Place::Seated(_)) {
+            return;
+        }
+        let Place::Seated(seated) = std::mem::replace(&mut conn.place, Place::Waiting) else { return };
+        let Some(hall) = self.halls.get_mut(seated.hall) else { return };
+        hall.members.swap_remove(seated.index);
+        hall.moved = true;
+        if let Some(moved) = hall.members.get(seated.index)
+            && let Some(Place::Seated(moved)) = self.conns.get_mut(*moved).map(|conn| &mut conn.place)
+        {
+            moved.index = seated.index;
+        }
+        hall.room.leave(&seated.user, now_ms.saturating_sub(seated.since_ms));
+        if hall.members.is_empty() {
+            self.hall_of.remove(&hall.room.number);
+            self.halls.remove(seated.hall);
+            self.due.retain(|due| *due != seated.hall);
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.unseat(at);
+        let Some(mut conn) = self.conns.try_remove(at) else { return };
+        let _ = self.poll.registry().deregister(conn.socket.source());
+        self.inbox.figures.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

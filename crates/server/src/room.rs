@@ -1,0 +1,318 @@
+//! Rooms while somebody is in them.
+//!
+//! ```text
+//! wires (chat) ─► Room: a queue of commands ─► task: control::room::Chat decides ─► Outlet: to everybody here
+//! API, streams ─►                                      │
+//!                                                      └─► store: what was said, counted; later, and in batches
+//! ```
+//!
+//! One task owns one room. A room that nobody is in costs nothing: it is loaded when somebody comes and forgotten a
+//! while after the last one left. The task never waits for the database.
+
+mod act;
+mod follow;
+mod registry;
+mod ring;
+mod task;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use control::person::Person;
+use control::room::Since;
+use control::room::about::About;
+use control::room::chat::{Ack, Send as Say};
+use control::room::message::{Author, Message};
+use control::room::reject::{Code, Reject};
+use tokio::sync::mpsc;
+
+pub use act::{Act, By, Refusal, lift_everywhere, run as act, sanction_everywhere};
+pub use follow::run as follow;
+pub use registry::Rooms;
+pub use task::Effect;
+
+/// Most things that people want to say and that wait for a room. Beyond, they are told to come again.
+const WAITING_MAX: usize = 10_000;
+
+/// Most messages of one greeting.
+pub const RECENT: usize = 50;
+
+/// A room that is running. Everybody who has one can ask it for things.
+pub struct Room {
+    /// Its id.
+    pub id: Arc<str>,
+    /// A number that no other room of this run of the server has, nor this one after it was forgotten and loaded.
+    pub number: u64,
+    commands: mpsc::UnboundedSender<Command>,
+    /// What people want to say and has not been decided.
+    waiting: AtomicUsize,
+    /// Likes since the task looked last.
+    likes: AtomicU64,
+    likes_open: AtomicBool,
+    /// For outlets: which of their parts have people in this room, as bits.
+    pub parts: AtomicU64,
+}
+
+/// A message with what wires make of it, once.
+pub struct Said {
+    /// The message.
+    pub message: Message,
+    wire: OnceLock<Bytes>,
+}
+
+/// What goes out to everybody in a room.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Messages, in order, without a hole.
+    pub items: Vec<Arc<Said>>,
+    /// Counters, if they changed.
+    pub counters: Option<Counters>,
+    /// Who came in, if there were any.
+    pub entered: Option<Entered>,
+}
+
+/// What is counted while the show goes on. The newest counts; what was between does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// People here now.
+    pub online: u64,
+    /// Likes since the room was made.
+    pub likes: u64,
+}
+
+/// Who came in since the last time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entered {
+    /// Some of them, by name.
+    pub names: Vec<String>,
+    /// How many in all.
+    pub count: u64,
+}
+
+/// A way out of rooms: a wire with its connections.
+pub trait Outlet: Send + Sync + fmt::Debug {
+    /// To everybody whom it has in this room.
+    fn batch(&self, room: &Arc<Room>, batch: &Batch);
+
+    /// Ends every connection of somebody in this room, or of everybody who comes from an address.
+    fn remove(&self, room: &Arc<Room>, whom: &Whom, code: Code);
+}
+
+/// Whose connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Somebody's by id.
+    User(String),
+    /// Everybody's who comes from there.
+    Address(IpAddr),
+}
+
+/// What is told to whoever comes in.
+#[derive(Debug, Clone)]
+pub struct Welcome {
+    /// The room.
+    pub about: Arc<About>,
+    /// Them, as others see them.
+    pub you: Arc<Author>,
+    /// Whether nobody vouches for them.
+    pub guest: bool,
+    /// Which epoch numbers belong to.
+    pub epoch: Arc<str>,
+    /// The number of the last message.
+    pub seq: u64,
+    /// Whether `messages` are exactly those that were missed.
+    pub recovered: bool,
+    /// What was missed, or the last few.
+    pub messages: Vec<Arc<Said>>,
+    /// The counters.
+    pub counters: Counters,
+    /// The pinned message, if it is among those that are remembered.
+    pub pinned: Option<Arc<Said>>,
+    /// Whether they may not speak.
+    pub muted: bool,
+}
+
+/// Somebody wants to come in.
+pub struct Join {
+    /// Who.
+    pub person: Person,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// What they have from before.
+    pub since: Option<Since>,
+    /// Who brought them.
+    pub inviter: Option<String>,
+    /// Takes the answer, in the order in which the room's batches go out.
+    pub done: Done<Result<Welcome, Reject>>,
+}
+
+/// Takes an answer, on the room's task: it must not wait.
+pub type Done<T> = Box<dyn FnOnce(T) + Send>;
+
+/// What was missed, if it is all there.
+pub type Missed = Option<Vec<Arc<Said>>>;
+
+/// What a room is asked for.
+pub(crate) enum Command {
+    Join(Box<Join>),
+    /// A connection of somebody ended, which they had for so long, in milliseconds.
+    Leave {
+        user: String,
+        watched_ms: u64,
+    },
+    Say {
+        say: Box<Say>,
+        done: Done<Result<Ack, Reject>>,
+    },
+    Since {
+        seq: u64,
+        done: Done<Missed>,
+    },
+    Count(Counted),
+    Effect(Box<Effect>, Done<Ack>),
+    Members {
+        after: String,
+        limit: usize,
+        done: Done<Vec<Present>>,
+    },
+    /// Hand everything that is counted to the database's queue.
+    Close(Done<()>),
+}
+
+/// What people did that is only counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counted {
+    /// Passed the room on.
+    Share,
+    /// Looked at something on the shelf.
+    Goods(String),
+}
+
+/// Somebody who is in a room.
+#[derive(Debug, Clone)]
+pub struct Present {
+    /// Who.
+    pub author: Arc<Author>,
+    /// On how many connections.
+    pub connections: u32,
+}
+
+impl Room {
+    fn new(id: &str, number: u64) -> (Arc<Room>, mpsc::UnboundedReceiver<Command>) {
+        let (commands, queue) = mpsc::unbounded_channel();
+        let room = Room {
+            id: id.into(),
+            number,
+            commands,
+            waiting: AtomicUsize::new(0),
+            likes: AtomicU64::new(0),
+            likes_open: AtomicBool::new(true),
+            parts: AtomicU64::new(0),
+        };
+        (Arc::new(room), queue)
+    }
+
+    /// Somebody wants to come in. Comes back when the room has just been forgotten: get it anew.
+    pub fn join(&self, join: Join) -> Result<(), Box<Join>> {
+        match self.commands.send(Command::Join(Box::new(join))) {
+            Err(mpsc::error::SendError(Command::Join(join))) => Err(join),
+            _ => Ok(()),
+        }
+    }
+
+    /// A connection of somebody ended, which they had for so long.
+    pub fn leave(&self, user: &str, watched_ms: u64) {
+        let _ = self.commands.send(Command::Leave { user: user.to_owned(), watched_ms });
+    }
+
+    /// Somebody wants to say something.
+    pub fn say(&self, say: Say, done: Done<Result<Ack, Reject>>) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return done(Err(Reject::until(Code::Unavailable, 1_000)));
+        }
+        if let Err(back) = self.commands.send(Command::Say { say: Box::new(say), done })
+            && let Command::Say { done, .. } = back.0
+        {
+            done(Err(Reject::until(Code::Unavailable, 1_000)));
+        }
+    }
+
+    /// Somebody missed something.
+    pub fn since(&self, seq: u64, done: Done<Missed>) {
+        let _ = self.commands.send(Command::Since { seq, done });
+    }
+
+    /// Somebody likes it, so many times.
+    pub fn like(&self, times: u64) {
+        if self.likes_open.load(Ordering::Relaxed) {
+            self.likes.fetch_add(times, Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody did something that is counted.
+    pub fn count(&self, counted: Counted) {
+        let _ = self.commands.send(Command::Count(counted));
+    }
+
+    /// People here, by id, after one of them.
+    pub async fn members(&self, after: &str, limit: usize) -> Vec<Present> {
+        let (done, members) = tokio::sync::oneshot::channel();
+        let done: Done<Vec<Present>> = Box::new(move |members| _ = done.send(members));
+        let _ = self.commands.send(Command::Members { after: after.to_owned(), limit, done });
+        members.await.unwrap_or_default()
+    }
+
+    /// Hands everything that is counted to the database's queue.
+    async fn close(&self) {
+        let (done, closed) = tokio::sync::oneshot::channel();
+        let done: Done<()> = Box::new(move |()| _ = done.send(()));
+        let _ = self.commands.send(Command::Close(done));
+        // Gone already is as good.
+        let _ = closed.await;
+    }
+
+    /// Has something done to it; the answer is the number of the message that says so, or of the last one.
+    pub(crate) async fn effect(&self, effect: Effect) -> Option<Ack> {
+        let (done, ack) = tokio::sync::oneshot::channel();
+        let done: Done<Ack> = Box::new(move |ack| _ = done.send(ack));
+        let _ = self.commands.send(Command::Effect(Box::new(effect), done));
+        ack.await.ok()
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Said {
+    pub(crate) fn new(message: Message) -> Arc<Said> {
+        Arc::new(Said { message, wire: OnceLock::new() })
+    }
+
+    /// The message as wires that share this form have it; made by the first who asks.
+    pub fn wire(&self, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
+        self.wire.get_or_init(|| encode(&self.message))
+    }
+}
+
+impl fmt::Debug for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A room that nobody answers for.
+    pub(crate) fn room() -> Arc<Room> {
+        Room::new("r", 0).0
+    }
+}

@@ -1,0 +1,112 @@
+//! Shows follow their streams, and end when their time is up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::room::show::{Happening, State};
+use hub::{Name, Phase};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use super::{By, Effect, act};
+use crate::app::App;
+use crate::store::Store;
+
+/// Between two looks at which streams are on air; a push that begins is seen at once.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Looks after which shows whose time is up are ended.
+const EXPIRE_EVERY: u32 = 40;
+
+/// Follows streams for as long as the server runs.
+pub async fn run(app: Arc<App>) {
+    let Some(store) = app.rooms.store().cloned() else { return };
+    match store.rooms.global_sanctions(app.clock.unix_ms()).await {
+        Ok(sanctions) => app.rooms.set_global(sanctions),
+        Err(error) => {
+            warn!(%error, "bans of the whole server are not in force: the database does not answer")
+        }
+    }
+    let mut on_air = BTreeSet::new();
+    // Shows that the last run of the server left on air.
+    match store.rooms.running().await {
+        Ok(rooms) => on_air.extend(rooms.iter().map(|about| Name::new(&about.stream))),
+        Err(error) => warn!(%error, "shows that were on air are not known: the database does not answer"),
+    }
+    let mut pushes = app.hub.watch_pushes();
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = 0_u32;
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            changed = pushes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+        let now = now_on_air(&app);
+        for name in now.difference(&on_air) {
+            tell(&app, &store, name, Happening::OnAir).await;
+        }
+        for name in on_air.difference(&now) {
+            tell(&app, &store, name, Happening::OffAir).await;
+        }
+        on_air = now;
+        count = count.wrapping_add(1);
+        if count.is_multiple_of(EXPIRE_EVERY) {
+            expire(&app, &store).await;
+        }
+    }
+}
+
+/// A stream in its grace counts as interrupted: people see a still picture.
+fn now_on_air(app: &App) -> BTreeSet<Name> {
+    let on_air = app.hub.on_air().into_iter();
+    on_air.filter(|stream| stream.phase() == Phase::OnAir).map(|stream| stream.name().clone()).collect()
+}
+
+/// Tells every room of a stream. Of those that are over nothing is expected, but that a push to one of them is ended.
+async fn tell(app: &Arc<App>, store: &Store, name: &Name, happening: Happening) {
+    let rooms = match store.rooms.of_stream(name.as_str()).await {
+        Ok(rooms) => rooms,
+        Err(error) => {
+            warn!(stream = %name, %error, "rooms do not learn about their stream: the database does not answer");
+            return;
+        }
+    };
+    let running = rooms.iter().any(|about| about.state.takes_stream());
+    let unix_ms = app.clock.unix_ms();
+    for about in rooms {
+        // A stream that serves a show which goes on may have served others before.
+        if running && !about.state.takes_stream() {
+            continue;
+        }
+        if happening == Happening::OnAir && about.state == State::Scheduled && !about.is_valid_at(unix_ms) {
+            info!(room = about.id, stream = %name, "a push outside of the time of its show is ended");
+            app.drop_stream(name, "this show may not be pushed to now: see the room's valid_from and valid_until / 不在直播有效期内");
+            continue;
+        }
+        if let Err(reject) = app.rooms.effect(app, &about.id, Effect::Happened(happening)).await {
+            warn!(room = about.id, stream = %name, ?reject, "a room does not learn about its stream");
+        }
+    }
+}
+
+/// Ends shows whose time is up.
+async fn expire(app: &Arc<App>, store: &Store) {
+    let due = match store.rooms.due(app.clock.unix_ms()).await {
+        Ok(due) => due,
+        Err(error) => {
+            warn!(%error, "shows whose time is up go on: the database does not answer");
+            return;
+        }
+    };
+    for id in due {
+        if let Err(refusal) = act(app, &id, &By::System, super::Act::Show(Happening::Expire)).await {
+            warn!(room = id, ?refusal, "a show whose time is up goes on");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Which rooms are running.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use control::room::chat::Ack;
+use control::room::is_id;
+use control::room::reject::{Code, Reject};
+use control::room::sanction::Sanctions;
+use tokio::sync::Mutex as AsyncMutex;
+use tracing::warn;
+
+use super::{Effect, Outlet, Room, Whom, task};
+use crate::app::App;
+use crate::store::Store;
+
+/// Most rooms that are running at once.
+const ROOMS_MAX: usize = 50_000;
+
+/// Times that a room is opened anew when it was forgotten just then.
+const TRIES: usize = 3;
+
+/// All of them, and what holds in all of them.
+#[derive(Debug, Default)]
+pub struct Rooms {
+    store: Option<Store>,
+    running: Mutex<HashMap<String, Arc<Room>>>,
+    /// Held while a room is loaded, so that it is loaded once.
+    loading: AsyncMutex<()>,
+    last: AtomicU64,
+    /// Sanctions of the whole server.
+    pub(super) global: Arc<RwLock<Sanctions>>,
+    outlet: OnceLock<Arc<dyn Outlet>>,
+    pub(super) figures: Figures,
+}
+
+/// What is counted of all rooms together since the start.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Messages that went out.
+    pub said: AtomicU64,
+    /// Likes.
+    pub likes: AtomicU64,
+    /// People who came in.
+    pub joins: AtomicU64,
+    /// Who came back and got exactly what they missed.
+    pub recovered: AtomicU64,
+    /// Who came back and did not.
+    pub not_recovered: AtomicU64,
+    /// What was refused, by [`Code::ALL`].
+    pub rejected: [AtomicU64; Code::ALL.len()],
+}
+
+impl Figures {
+    pub(super) fn reject(&self, code: Code) {
+        if let Some(at) = Code::ALL.iter().position(|other| *other == code)
+            && let Some(count) = self.rejected.get(at)
+        {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Rooms {
+    /// Of a database; without one there are no rooms.
+    pub fn new(store: Option<Store>) -> Rooms {
+        Rooms { store, ..Rooms::default() }
+    }
+
+    /// The database.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// By which way everything goes out. Said once, at the start.
+    pub fn set_outlet(&self, outlet: Arc<dyn Outlet>) {
+        // A second time cannot come: there is one caller.
+        let _ = self.outlet.set(outlet);
+    }
+
+    /// What is counted.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// Rooms that are running.
+    pub fn running(&self) -> Vec<Arc<Room>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Sees to it that the database has everything, at the end of the server.
+    pub async fn close(&self) {
+        for room in self.running() {
+            room.close().await;
+        }
+        if let Some(store) = &self.store {
+            store.chat.flush().await;
+        }
+    }
+
+    /// A room, if it is running.
+    pub fn find(&self, id: &str) -> Option<Arc<Room>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// A room, running: loaded if it is not.
+    pub async fn open(&self, app: &Arc<App>, id: &str) -> Result<Arc<Room>, Reject> {
+        if let Some(room) = self.find(id) {
+            return Ok(room);
+        }
+        if !is_id(id) {
+            return Err(Reject::new(Code::NotFound));
+        }
+        let _one = self.loading.lock().await;
+        if let Some(room) = self.find(id) {
+            return Ok(room);
+        }
+        let unavailable = || Reject::until(Code::Unavailable, 2_000);
+        let store = app.rooms.store().ok_or_else(unavailable)?;
+        let loaded = store.rooms.load(id, app.clock.unix_ms()).await.map_err(|error| {
+            warn!(room = id, %error, "the database does not give a room");
+            unavailable()
+        })?;
+        let loaded = loaded.ok_or_else(|| Reject::new(Code::NotFound))?;
+        let outlet = self.outlet.get().ok_or_else(unavailable)?.clone();
+        let number = self.last.fetch_add(1, Ordering::Relaxed);
+        let (room, queue) = Room::new(id, number);
+        let mut running = self.lock();
+        if running.len() >= ROOMS_MAX {
+            return Err(unavailable());
+        }
+        running.insert(id.to_owned(), room.clone());
+        drop(running);
+        tokio::spawn(task::run(app.clone(), room.clone(), queue, loaded, outlet, store.chat.clone()));
+        Ok(room)
+    }
+
+    /// Forgets a room; the next who asks for it has it loaded again.
+    pub(super) fn forget(&self, room: &Room) {
+        let mut running = self.lock();
+        if running.get(&*room.id).is_some_and(|other| other.number == room.number) {
+            running.remove(&*room.id);
+        }
+    }
+
+    /// Has something done to a room, which is loaded for it if need be.
+    pub(super) async fn effect(&self, app: &Arc<App>, id: &str, effect: Effect) -> Result<Ack, Reject> {
+        for _ in 0..TRIES {
+            // A room that has just been forgotten answers nothing.
+            if let Some(ack) = self.open(app, id).await?.effect(effect.clone()).await {
+                return Ok(ack);
+            }
+        }
+        Err(Reject::until(Code::Unavailable, 1_000))
+    }
+
+    /// Puts in force what the database holds for the whole server.
+    pub(super) fn set_global(&self, sanctions: Sanctions) {
+        *self.global.write().unwrap_or_else(PoisonError::into_inner) = sanctions;
+    }
+
+    /// Ends the connections of somebody in every room.
+    pub(super) fn remove_everywhere(&self, whom: &Whom) {
+        let Some(outlet) = self.outlet.get() else { return };
+        for room in self.running() {
+            outlet.remove(&room, whom, Code::Banned);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Room>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

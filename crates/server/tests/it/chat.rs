@@ -1,0 +1,287 @@
+//! The chat over real sockets.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use control::person::{Person, Role};
+use control::room::about::{About, Host};
+use control::room::message::Body;
+use control::room::settings::Settings;
+use control::room::show::State;
+use serde_json::{Value, json};
+use testkit::chat::ChatClient;
+use weir::identity::Wish;
+use weir::room::{Act, By, act};
+
+use crate::harness::{Folder, Weir};
+
+/// A room that is there from the start.
+fn room(id: &str, settings: Settings) -> About {
+    About {
+        id: id.into(),
+        title: "开播".into(),
+        cover: String::new(),
+        share_image: String::new(),
+        host: Host { id: "host".into(), name: "主播".into(), avatar: String::new() },
+        crew: vec![("helper".into(), Role::Assistant)],
+        stream: format!("live/{id}"),
+        state: State::Scheduled,
+        starts_ms: None,
+        valid_from_ms: None,
+        valid_until_ms: None,
+        live_ms: None,
+        ended_ms: None,
+        created_ms: 1,
+        settings,
+        pinned: None,
+        custom: "{}".into(),
+    }
+}
+
+fn with_room(settings: Settings) -> (Folder, Weir) {
+    let data = Folder::new("chat");
+    let weir = Weir::start_in(data.path(), &[]);
+    let store = weir.app().rooms.store().expect("a database").clone();
+    let made = weir.block_on(async move { store.rooms.create(&room("r1", settings)).await });
+    assert!(made.expect("a room"));
+    (data, weir)
+}
+
+/// A token of the server's own key.
+fn token(weir: &Weir, user: &str) -> String {
+    let person = Person::new(user, "", "", Role::Viewer).expect("a person");
+    let until = weir.clock.unix_seconds() + 3_600;
+    let wish = Wish { person, room: None, until, app: None };
+    weir.app().identity().issue(&wish, weir.clock.unix_seconds()).expect("a token")
+}
+
+fn try_to_enter(weir: &Weir, user: &str, more: Value) -> anyhow::Result<ChatClient> {
+    let mut hello = json!({"room": "r1", "token": token(weir, user)});
+    hello.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    ChatClient::enter(weir.http, &hello)
+}
+
+fn enter(weir: &Weir, user: &str) -> ChatClient {
+    try_to_enter(weir, user, json!({})).expect("a welcome")
+}
+
+fn text(item: &Value) -> &str {
+    item["text"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn what_one_says_everybody_reads_once_and_in_order() {
+    let (_data, weir) = with_room(Settings::default());
+    let (mut a, mut b) = (enter(&weir, "a"), enter(&weir, "b"));
+    assert_eq!(a.welcome["room"]["title"], "开播");
+    let first = a.say("c1", "你好").unwrap();
+    assert_eq!((first["t"].as_str(), first["seq"].as_u64()), (Some("ack"), Some(1)), "{first}");
+    // A client that did not hear the answer says it again.
+    assert_eq!(a.say("c1", "你好").unwrap(), first);
+    b.say("c1", "hello").unwrap();
+    for client in [&mut a, &mut b] {
+        client.wait_item(|item| text(item) == "hello").unwrap();
+        let said: Vec<&str> = client.items.iter().map(text).collect();
+        assert_eq!(said, ["你好", "hello"]);
+        assert_eq!(client.items[0]["from"], json!({"id": "a", "name": "a", "avatar": "", "role": "viewer"}));
+        assert_eq!(client.items[0]["cid"], "c1");
+    }
+    // Whoever comes now reads what was said.
+    let late = enter(&weir, "c");
+    assert_eq!(late.items.len(), 2);
+    assert_eq!(late.welcome["counters"]["online"], 3);
+}
+
+#[test]
+fn whoever_comes_back_gets_exactly_what_was_missed() {
+    let (_data, weir) = with_room(Settings::default());
+    let (mut a, mut b) = (enter(&weir, "a"), enter(&weir, "b"));
+    a.say("c1", "one").unwrap();
+    b.wait_item(|item| text(item) == "one").unwrap();
+    let since = b.since();
+    drop(b);
+    a.say("c2", "two").unwrap();
+    a.say("c3", "three").unwrap();
+    let back = |since: &Value| try_to_enter(&weir, "b", json!({"resume": since})).unwrap();
+    let b = back(&since);
+    assert_eq!(b.welcome["recovered"], true);
+    assert_eq!(b.items.iter().map(text).collect::<Vec<_>>(), ["two", "three"]);
+    let mut other = since.clone();
+    other["epoch"] = "another".into();
+    let b = back(&other);
+    assert_eq!(b.welcome["recovered"], false);
+    assert_eq!(b.items.len(), 3, "the last messages");
+}
+
+#[test]
+fn a_restart_is_told_and_keeps_what_was_said() {
+    let data = Folder::new("chat");
+    let weir = Weir::start_in(data.path(), &[]);
+    let store = weir.app().rooms.store().expect("a database").clone();
+    weir.block_on(async move { store.rooms.create(&room("r1", Settings::default())).await }).unwrap();
+    let mut a = enter(&weir, "a");
+    a.say("c1", "before").unwrap();
+    let stop = std::thread::spawn(move || drop(weir));
+    let told = a.wait_for(|frame| frame["t"] == "goaway").unwrap();
+    assert!(told["reconnect_in_ms"].as_u64().is_some_and(|wait| (500..=6_000).contains(&wait)), "{told}");
+    let (since, last) = (a.since(), a.last_seq);
+    drop(a);
+    stop.join().unwrap();
+    let weir = Weir::start_in(data.path(), &[]);
+    let mut a = try_to_enter(&weir, "a", json!({"resume": since})).unwrap();
+    assert_eq!(a.welcome["recovered"], false, "another epoch");
+    assert_eq!(a.items.iter().map(text).collect::<Vec<_>>(), ["before"]);
+    let ack = a.say("c1", "after").unwrap();
+    assert!(ack["seq"].as_u64() > Some(last), "no number comes twice: {ack}");
+}
+
+#[test]
+fn guests_read_and_like_and_strangers_stay_outside() {
+    let (_data, weir) = with_room(Settings::default());
+    let mut a = enter(&weir, "a");
+    let mut guest = ChatClient::enter(weir.http, &json!({"room": "r1", "guest": ""})).unwrap();
+    assert_eq!(guest.welcome["you"]["guest"], true);
+    assert!(guest.welcome["guest"].is_string());
+    assert_eq!(guest.say("c", "hi").unwrap()["code"], "not_allowed");
+    for _ in 0..3 {
+        guest.send(&json!({"t": "like", "n": 5})).unwrap();
+    }
+    a.send(&json!({"t": "like"})).unwrap();
+    for client in [&mut a, &mut guest] {
+        client.wait_counters(|counters| counters["likes"] == 16 && counters["online"] == 2).unwrap();
+    }
+    let nowhere = try_to_enter(&weir, "a", json!({"room": "r2"}));
+    assert!(nowhere.err().unwrap().to_string().contains("not_found"));
+    let forged = try_to_enter(&weir, "a", json!({"token": format!("{}x", token(&weir, "a"))}));
+    assert!(forged.err().unwrap().to_string().contains("not_allowed"));
+}
+
+#[test]
+fn pages_of_other_origins_connect_only_if_they_may() {
+    let data = Folder::new("chat");
+    let weir = Weir::start_in(data.path(), &[("http.cors_origins", "https://shop.example")]);
+    let origin = |origin: &str| ChatClient::connect(weir.http, &format!("Origin: {origin}\r\n"));
+    for good in ["https://shop.example", "https://servicewechat.com", &format!("http://{}", weir.http)] {
+        assert!(origin(good).is_ok(), "{good}");
+    }
+    for bad in ["https://evil.example", "null", "https://shop.example.evil.example"] {
+        assert!(origin(bad).err().unwrap().to_string().starts_with("HTTP/1.1 403 "), "{bad}");
+    }
+}
+
+#[test]
+fn the_host_s_side_keeps_order() {
+    let (_data, weir) = with_room(Settings::default());
+    let (mut a, mut host) = (enter(&weir, "a"), enter(&weir, "host"));
+    assert_eq!(host.welcome["you"]["role"], "host");
+    a.say("c1", "rude").unwrap();
+    let order = |cid: &str, what: Value| {
+        let mut order = json!({"t": "do", "cid": cid});
+        order.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        order
+    };
+    let ack = host.ask(&order("m1", json!({"what": "recall", "seq": 1}))).unwrap();
+    assert_eq!(ack["t"], "ack", "{ack}");
+    a.wait_item(|item| item["event"] == "recalled" && item["message"] == 1).unwrap();
+    assert_eq!(a.ask(&order("m1", json!({"what": "mute", "user": "host"}))).unwrap()["code"], "not_allowed");
+    host.ask(&order("m2", json!({"what": "mute", "user": "a", "seconds": 600}))).unwrap();
+    a.wait_item(|item| item["event"] == "muted" && item["user"] == "a").unwrap();
+    let refused = a.say("c2", "again").unwrap();
+    assert_eq!(refused["code"], "muted");
+    assert!(refused["retry_after_ms"].as_u64().is_some_and(|wait| wait > 590_000), "{refused}");
+    // What was taken back is not shown to newcomers.
+    let late = enter(&weir, "late");
+    assert!(late.items.iter().all(|item| text(item) != "rude"), "{:?}", late.items);
+    host.ask(&order("m3", json!({"what": "ban", "user": "a"}))).unwrap();
+    let bye = a.wait_for(|frame| frame["t"] == "bye").unwrap();
+    assert_eq!(bye["code"], "banned");
+    let back = try_to_enter(&weir, "a", json!({}));
+    assert!(back.err().unwrap().to_string().contains("banned"));
+}
+
+#[test]
+fn a_show_follows_its_stream() {
+    let (_data, weir) = with_room(Settings::default());
+    let mut a = enter(&weir, "a");
+    assert_eq!(a.welcome["room"]["state"], "scheduled");
+    let mut host = enter(&weir, "host");
+    let push = crate::show::on_air(&weir, "live/r1");
+    a.wait_item(|item| item["event"] == "state" && item["state"] == "live").unwrap();
+    let said = host.say("c", "welcome").unwrap();
+    let item = a.wait_item(|item| item["seq"] == said["seq"]).unwrap();
+    assert!(item["media_ms"].is_i64(), "{item}");
+    drop(push);
+    a.wait_item(|item| item["event"] == "state" && item["state"] == "interrupted").unwrap();
+}
+
+#[test]
+fn what_breaks_the_wire_ends_the_connection_and_nothing_else() {
+    let (_data, weir) = with_room(Settings::default());
+    let mut a = enter(&weir, "a");
+    // Not a hello first.
+    let mut rude = ChatClient::connect(weir.http, "").unwrap();
+    rude.send(&json!({"t": "send", "cid": "c", "text": "hi"})).unwrap();
+    assert_eq!(rude.next_frame().unwrap()["t"], "bye");
+    assert!(rude.next_frame().unwrap_err().to_string().contains("closed 1008"));
+    // Not JSON: told, and nothing more.
+    a.send_text(b"{").unwrap();
+    assert_eq!(a.wait_for(|frame| frame["t"] == "reject").unwrap()["code"], "bad_message");
+    // Not UTF-8, too long, too much.
+    for (bytes, code) in [(vec![0xFF], "1007"), (vec![b'x'; 70_000], "1009")] {
+        let mut rude = enter(&weir, "b");
+        let _ = rude.send_text(&bytes);
+        let closed = rude.wait_for(|_| false).unwrap_err().to_string();
+        assert!(closed.contains(code), "{closed}");
+    }
+    let mut flood = enter(&weir, "c");
+    for _ in 0..100 {
+        if flood.send(&json!({"t": "ping"})).is_err() {
+            break;
+        }
+    }
+    let closed = flood.wait_for(|_| false).unwrap_err().to_string();
+    assert!(closed.contains("1008"), "{closed}");
+    assert_eq!(a.say("c1", "still here").unwrap()["t"], "ack");
+}
+
+#[test]
+fn one_who_does_not_read_holds_up_nobody() {
+    const NOTICES: u32 = 3_000;
+    let (_data, weir) = with_room(Settings::default());
+    let mut a = enter(&weir, "a");
+    let mut stalled = enter(&weir, "stalled");
+    let line = "字".repeat(1_990);
+    let last = format!("{NOTICES} ");
+    let (ticks, tock) = std::sync::mpsc::channel();
+    let wanted = last.clone();
+    let reader = std::thread::spawn(move || {
+        let mut read = 0;
+        while read < NOTICES {
+            a.next_frame().expect("more");
+            for item in a.items.drain(..).filter(|item| item["kind"] == "notice") {
+                read += 1;
+                assert_eq!(item["text"].as_str().unwrap().split(' ').next(), Some(read.to_string().as_str()));
+            }
+            ticks.send(read).unwrap();
+        }
+        assert_eq!((a.holes, wanted), (0, format!("{read} ")));
+    });
+    let app = weir.shared();
+    let (mut number, mut read) = (0, 0);
+    // More than the socket and the backlog of one who does not read can hold: 18 MB.
+    while number < NOTICES {
+        number += 1;
+        let say = Act::Say(None, Body::Notice(format!("{number} {line}")));
+        weir.block_on(act(&app, "r1", &By::System, say)).expect("said");
+        // The one who reads is given the time to.
+        while number - read > 50 {
+            read = tock.recv_timeout(Duration::from_secs(20)).expect("the others are not held up");
+        }
+    }
+    reader.join().unwrap();
+    let skipped = || app.chats.figures().any(|figures| figures.skips.load(Ordering::Relaxed) > 0);
+    match stalled.wait_item(|item| text(item).starts_with(&last)) {
+        Ok(_) => assert!(skipped() && stalled.holes > 0, "18 MB are more than a backlog may have"),
+        Err(closed) => assert!(closed.to_string().contains("closed"), "{closed}"),
+    }
+}
