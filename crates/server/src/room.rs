@@ -10,6 +10,7 @@
 //! while after the last one left. The task never waits for the database.
 
 mod act;
+mod filter;
 mod follow;
 mod registry;
 mod ring;
@@ -172,6 +173,11 @@ pub(crate) enum Command {
         done: Done<Missed>,
     },
     Count(Counted),
+    /// A message that was to be held was not: the same may be said again.
+    Forget {
+        user: String,
+        cid: String,
+    },
     Effect(Box<Effect>, Done<Ack>),
     Members {
         after: String,

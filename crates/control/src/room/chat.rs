@@ -63,6 +63,8 @@ struct Speaker {
 enum Answer {
     Pending,
     Done(Ack),
+    /// Somebody is to look at it.
+    Held,
 }
 
 /// What somebody wants to say.
@@ -137,6 +139,13 @@ impl Draft {
     /// Puts something else in its place: words that were replaced, a gift as the ledger has it.
     pub fn set_body(&mut self, body: Body) {
         self.send.body = body;
+    }
+
+    /// Puts other words in the place of its text.
+    pub fn replace_text(&mut self, with: String) {
+        if let Body::Text(text) | Body::Notice(text) = &mut self.send.body {
+            *text = with;
+        }
     }
 
     /// Whether its author is hidden, so that it counts and is shown to nobody.
@@ -272,6 +281,7 @@ impl Chat {
         match self.answers.recall(&send.user, &send.cid, now_ms) {
             Some(Answer::Done(ack)) => return Err(NoDraft::Again(ack)),
             Some(Answer::Pending) => return Err(NoDraft::Pending),
+            Some(Answer::Held) => return Err(Reject::new(Code::Held).into()),
             None => {}
         }
         let member_is = (member.author.clone(), member.guest, member.address);
@@ -308,9 +318,19 @@ impl Chat {
         (ack, message)
     }
 
+    /// A draft waits for somebody who looks at it: whoever sends the same again is told so.
+    pub fn hold(&mut self, draft: &Draft, now_ms: u64) {
+        self.answers.keep(&draft.send.user, &draft.send.cid, Answer::Held, now_ms);
+    }
+
+    /// What was answered to somebody's message is forgotten: the same may be said again.
+    pub fn forget(&mut self, user: &str, cid: &str) {
+        self.answers.drop_answer(user, cid);
+    }
+
     /// A draft comes to nothing; the same may be tried again at once.
     pub fn cancel(&mut self, draft: &Draft) {
-        self.answers.drop_answer(&draft.send.user, &draft.send.cid);
+        self.forget(&draft.send.user, &draft.send.cid);
         if let Some(speaker) = self.speakers.get_mut(&draft.send.user) {
             speaker.rate.put_back(user_rate(&self.settings, draft.author.role));
             speaker.said = None;

@@ -28,6 +28,9 @@ pub async fn run(app: Arc<App>) {
             warn!(%error, "bans of the whole server are not in force: the database does not answer")
         }
     }
+    if let Err(error) = app.rooms.reload_words(&app, "").await {
+        warn!(%error, "forbidden words are not in force: the database does not answer");
+    }
     let mut on_air = BTreeSet::new();
     // Shows that the last run of the server left on air.
     match store.rooms.running().await {

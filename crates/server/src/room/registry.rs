@@ -11,6 +11,7 @@ use control::room::sanction::Sanctions;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::warn;
 
+use super::filter::{self, Everywhere, Filter};
 use super::{Effect, Outlet, Room, Whom, task};
 use crate::app::App;
 use crate::store::Store;
@@ -31,6 +32,8 @@ pub struct Rooms {
     last: AtomicU64,
     /// Sanctions of the whole server.
     pub(super) global: Arc<RwLock<Sanctions>>,
+    /// Words and links of the whole server.
+    pub(super) everywhere: Everywhere,
     outlet: OnceLock<Arc<dyn Outlet>>,
     pub(super) figures: Figures,
 }
@@ -123,6 +126,11 @@ impl Rooms {
             unavailable()
         })?;
         let loaded = loaded.ok_or_else(|| Reject::new(Code::NotFound))?;
+        let words = store.rooms.words(id).await.map_err(|error| {
+            warn!(room = id, %error, "the database does not give a room's words");
+            unavailable()
+        })?;
+        let filter = Filter::new(filter::compile(words));
         let outlet = self.outlet.get().ok_or_else(unavailable)?.clone();
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let (room, queue) = Room::new(id, number);
@@ -132,7 +140,14 @@ impl Rooms {
         }
         running.insert(id.to_owned(), room.clone());
         drop(running);
-        tokio::spawn(task::run(app.clone(), room.clone(), queue, loaded, outlet, store.chat.clone()));
+        tokio::spawn(task::run(
+            app.clone(),
+            room.clone(),
+            queue,
+            (loaded, filter),
+            outlet,
+            store.chat.clone(),
+        ));
         Ok(room)
     }
 
@@ -153,6 +168,24 @@ impl Rooms {
             }
         }
         Err(Reject::until(Code::Unavailable, 1_000))
+    }
+
+    /// Takes the words of the whole server, or of a room, from the database.
+    pub async fn reload_words(&self, app: &Arc<App>, room: &str) -> Result<(), sqlx::Error> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let words = filter::compile(store.rooms.words(room).await?);
+        if room.is_empty() {
+            self.everywhere.set_words(words);
+        } else if self.find(room).is_some() {
+            // One that is loaded in this moment has read them already, or reads them now.
+            let _ = self.effect(app, room, Effect::Words(words)).await;
+        }
+        Ok(())
+    }
+
+    /// Puts in force which links may be posted.
+    pub fn set_links(&self, links: control::words::Links) {
+        self.everywhere.set_links(links);
     }
 
     /// Puts in force what the database holds for the whole server.

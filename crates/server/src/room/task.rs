@@ -4,19 +4,22 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use control::person::Role;
 use control::room::Since;
 use control::room::about::About;
-use control::room::chat::{Ack, Chat, NoDraft, Send as Say};
+use control::room::chat::{Ack, Chat, Draft, NoDraft, Send as Say};
 use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::{Kind, Subject};
 use control::room::show::{Happening, State};
 use control::room::window::Window;
+use control::words::{Verdict, Words};
 use hub::{Name, Phase};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
+use super::filter::Filter;
 use super::ring::Ring;
 use super::{
     Batch, Command, Counted, Counters, Done, Entered, Join, Outlet, Present, RECENT, Room, Said, Welcome,
@@ -24,7 +27,7 @@ use super::{
 };
 use crate::app::App;
 use crate::store::ChatWriter;
-use crate::store::rooms::{Loaded, Minute, Totals, Visit};
+use crate::store::rooms::{Held, Loaded, Minute, Totals, Visit};
 
 /// Commands that are taken from the queue at once.
 const AT_ONCE: usize = 256;
@@ -71,6 +74,8 @@ pub enum Effect {
     Changed(Box<About>),
     /// Something happened to the show.
     Happened(Happening),
+    /// The forbidden words of this room.
+    Words(Option<Arc<Words>>),
     /// Somebody who need not be here, or the room itself, says something.
     Say(Option<Author>, Body),
 }
@@ -82,6 +87,7 @@ struct Task {
     chat: Chat,
     epoch: Arc<str>,
     ring: Ring,
+    filter: Filter,
     outlet: Arc<dyn Outlet>,
     writer: ChatWriter,
     stream: Name,
@@ -110,11 +116,11 @@ pub(super) async fn run(
     app: Arc<App>,
     room: Arc<Room>,
     mut queue: mpsc::UnboundedReceiver<Command>,
-    loaded: Loaded,
+    (loaded, filter): (Loaded, Filter),
     outlet: Arc<dyn Outlet>,
     writer: ChatWriter,
 ) {
-    let mut task = Task::new(app, room, loaded, outlet, writer);
+    let mut task = Task::new(app, room, (loaded, filter), outlet, writer);
     task.look_at_stream();
     let mut commands = Vec::with_capacity(AT_ONCE);
     let mut tick_at = Instant::now() + TICK;
@@ -162,7 +168,7 @@ impl Task {
     fn new(
         app: Arc<App>,
         room: Arc<Room>,
-        loaded: Loaded,
+        (loaded, filter): (Loaded, Filter),
         outlet: Arc<dyn Outlet>,
         writer: ChatWriter,
     ) -> Task {
@@ -178,6 +184,7 @@ impl Task {
             app,
             room,
             about,
+            filter,
             outlet,
             writer,
             sent_seq: chat.last_seq(),
@@ -208,6 +215,7 @@ impl Task {
             }
             Command::Since { seq, done } => done(self.ring.since(seq, self.chat.last_seq())),
             Command::Count(counted) => self.count(&counted),
+            Command::Forget { user, cid } => self.chat.forget(&user, &cid),
             Command::Effect(effect, done) => {
                 let ack = self.effect(*effect);
                 done(ack);
@@ -238,7 +246,7 @@ impl Task {
             }
             Command::Members { done, .. } => done(Vec::new()),
             Command::Close(done) => done(()),
-            Command::Leave { .. } => {}
+            Command::Leave { .. } | Command::Forget { .. } => {}
         }
     }
 
@@ -335,7 +343,7 @@ impl Task {
             let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
             self.chat.check(say, &global, now_ms, unix_ms)
         };
-        let draft = match draft {
+        let mut draft = match draft {
             Ok(draft) => draft,
             Err(NoDraft::Again(ack)) => return done(Ok(ack)),
             // The first of them will be answered; this one is asked to look again.
@@ -346,12 +354,66 @@ impl Task {
             self.chat.cancel(&draft);
             return self.reject(Reject::new(Code::NotFound), done);
         }
+        match self.filtered(&draft) {
+            Verdict::Clean => {}
+            Verdict::Replace(text) => draft.replace_text(text),
+            Verdict::Refuse(_) => {
+                self.chat.cancel(&draft);
+                return self.reject(Reject::new(Code::BlockedWord), done);
+            }
+            Verdict::Hold(word) => return self.hold(draft, word, done),
+        }
         let media_ms = self.media_ms();
         let (ack, message) = self.chat.commit(draft, now_ms, unix_ms, media_ms);
         if let Some(message) = message {
             self.publish(message);
         }
         done(Ok(ack));
+    }
+
+    /// What the lists say of it. Whoever runs the server may say anything.
+    fn filtered(&self, draft: &Draft) -> Verdict {
+        let role = draft.author().role;
+        match draft.send().body.text() {
+            Some(text) if role < Role::Operator => {
+                self.filter.check(&self.app.rooms.everywhere, text, role > Role::Viewer)
+            }
+            _ => Verdict::Clean,
+        }
+    }
+
+    /// Somebody is to look at it first. The room does not wait for the database, its sender does.
+    fn hold(&mut self, draft: Draft, why: String, done: Done<Result<Ack, Reject>>) {
+        let held = Held {
+            id: 0,
+            at_ms: self.app.clock.unix_ms(),
+            author: (**draft.author()).clone(),
+            cid: draft.send().cid.clone(),
+            reply_to: draft.send().reply_to,
+            mentions: draft.send().mentions.clone(),
+            body: draft.send().body.clone(),
+            why,
+        };
+        self.chat.hold(&draft, self.app.clock.now_ms());
+        self.app.rooms.figures.reject(Code::Held);
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let Some(store) = app.rooms.store() else { return };
+            let kept = store.rooms.hold(&room.id, &held).await;
+            if !matches!(kept, Ok(Some(_))) {
+                let (user, cid) = (held.author.id, held.cid);
+                let _ = room.commands.send(Command::Forget { user, cid });
+            }
+            done(Err(match kept {
+                Ok(Some(_)) => Reject::new(Code::Held),
+                // As many wait as may: somebody has to look at them.
+                Ok(None) => Reject::new(Code::Unavailable),
+                Err(error) => {
+                    warn!(room = %room.id, %error, "a message that somebody should look at is lost");
+                    Reject::until(Code::Unavailable, 2_000)
+                }
+            }));
+        });
     }
 
     fn reject(&mut self, reject: Reject, done: Done<Result<Ack, Reject>>) {
@@ -413,6 +475,10 @@ impl Task {
             }
             Effect::Changed(about) => self.changed(*about),
             Effect::Happened(happening) => self.happened(happening),
+            Effect::Words(words) => {
+                self.filter = Filter::new(words);
+                self.last()
+            }
             Effect::Say(author, body) => {
                 let (at_ms, media_ms) = (self.app.clock.unix_ms(), self.media_ms());
                 let message = match author {

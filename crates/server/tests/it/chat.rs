@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use testkit::chat::ChatClient;
 use weir::identity::Wish;
 use weir::room::{Act, By, act};
+use weir::store::rooms::Word;
 
 use crate::harness::{Folder, Weir};
 
@@ -197,6 +198,34 @@ fn the_host_s_side_keeps_order() {
     assert_eq!(bye["code"], "banned");
     let back = try_to_enter(&weir, "a", json!({}));
     assert!(back.err().unwrap().to_string().contains("banned"));
+}
+
+#[test]
+fn forbidden_words_are_replaced_held_or_refused() {
+    let (_data, weir) = with_room(Settings::default());
+    let app = weir.shared();
+    let (mut a, mut b) = (enter(&weir, "a"), enter(&weir, "b"));
+    weir.block_on(async {
+        let rooms = &app.rooms.store().unwrap().rooms;
+        for (room, word, action) in
+            [("", "笨蛋", "replace"), ("r1", "外挂", "refuse"), ("r1", "私聊", "hold")]
+        {
+            let (room, word, action) = (room.to_owned(), word.to_owned(), action.to_owned());
+            assert!(rooms.put_word(&Word { room, word, action }).await.unwrap());
+        }
+        app.rooms.reload_words(&app, "").await.unwrap();
+        app.rooms.reload_words(&app, "r1").await.unwrap();
+    });
+    assert_eq!(a.say("c1", "你个笨 蛋").unwrap()["t"], "ack");
+    assert_eq!(text(&b.wait_item(|item| item["cid"] == "c1").unwrap()), "你个* *");
+    assert_eq!(a.say("c2", "卖外-挂").unwrap()["code"], "blocked_word");
+    for _ in 0..2 {
+        assert_eq!(a.say("c3", "私聊我").unwrap()["code"], "held_for_review");
+    }
+    let held = weir.block_on(async { app.rooms.store().unwrap().rooms.held("r1", 0, 10).await.unwrap() });
+    assert_eq!(held.len(), 1, "once, however often it is sent");
+    assert_eq!((held[0].author.id.as_str(), held[0].why.as_str()), ("a", "私聊"));
+    assert!(b.items.iter().all(|item| !text(item).contains("私聊")));
 }
 
 #[test]
