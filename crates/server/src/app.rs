@@ -247,6 +247,9 @@ impl Server {
             warn!("the chat did not stop in good order");
         }
         self.app.rooms.close().await;
+        if let Some(store) = self.app.rooms.store() {
+            store.close().await;
+        }
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
             self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));

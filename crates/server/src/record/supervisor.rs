@@ -92,7 +92,7 @@ pub async fn stop(app: &App) {
         warn!("not all recordings were closed in time; the next start does it");
     }
     if let Ok(store) = app.records.store() {
-        store.close().await;
+        store.writer.flush().await;
     }
 }
 
