@@ -100,6 +100,9 @@ struct Record {
     /// The values of recordings.fsync_seconds to compare; 0: at the end of a file
     #[arg(long, value_delimiter = ',', default_value = "2", value_parser = clap::value_parser!(u64).range(0..=3600))]
     fsync: Vec<u64>,
+    /// The server's cores, as taskset takes them
+    #[arg(long, default_value = "0", value_parser = cores)]
+    server_cores: String,
     /// Repetitions, of which the median is shown
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
     reps: u64,
@@ -373,6 +376,7 @@ impl Record {
             viewers: self.viewers as usize,
             seconds: self.seconds,
             fsync: self.fsync.clone(),
+            cores: self.server_cores.clone(),
             repetitions: self.reps,
         };
         let mut lines = Lines::to(self.common.json.as_deref())?;

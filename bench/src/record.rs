@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: f64,
     /// The values of `recordings.fsync_seconds` to be compared.
     pub(crate) fsync: Vec<u64>,
+    /// The server's.
+    pub(crate) cores: String,
     pub(crate) repetitions: u64,
 }
 
@@ -116,7 +118,7 @@ pub(crate) fn compare(
 fn measure(ground: &Ground, plan: &Plan, manner: Manner) -> Result<Recorded> {
     let programs = Programs { weir_config: manner.config(), ..ground.programs.clone() };
     let ground = Ground { programs, house: ground.house };
-    let mut stage = Stage::set(&ground, &Peer::Weir, plan.streams, "0")?;
+    let mut stage = Stage::set(&ground, &Peer::Weir, plan.streams, &plan.cores)?;
     ensure!(stage.on_air == plan.streams, "{} of {} streams are on air", stage.on_air, plan.streams);
     let id = stage.server.id();
     let mut crowd = Crowd::new(stage.target(Protocol::Rtmp, plan.streams), plan.viewers, stage.clock)?;
