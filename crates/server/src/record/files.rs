@@ -223,6 +223,8 @@ impl Files {
     }
 
     fn write(&mut self, batch: Batch) -> Result<(), Failure> {
+        #[cfg(test)]
+        batch.frames.iter().for_each(|frame| crate::bug::strike(crate::bug::FILES, frame));
         let Some(open) = &mut self.open else { return Ok(()) };
         let (before, all_before) = (open.main_bytes(), open.bytes());
         let done = open.write(&batch, self.fsync);

@@ -130,6 +130,15 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
     recorder.end(end).await
 }
 
+/// Ends a recording whose task has panicked, with what it had given to its files.
+pub(super) async fn abandon(app: &App, entry: &Entry) {
+    let Some(queue) = entry.queue.get() else { return };
+    let (now_ms, reason) = (app.clock.unix_ms(), Failure::Panic.code());
+    // It has no weight, so there is room.
+    let _ = queue.push(Job::End { state: State::Failed, reason, now_ms, later: false });
+    idle(&mut queue.progress(), entry).await;
+}
+
 /// A stream that is read.
 type Source = (Arc<Stream>, Arc<Bell>, Feed);
 
@@ -224,6 +233,8 @@ impl Recorder<'_> {
                 self.push_from = feed.push_from();
                 self.cutter.note_takeover();
             }
+            #[cfg(test)]
+            crate::bug::strike(crate::bug::RECORDER, &entry.frame);
             let age = last.frame.time.saturating_sub(entry.frame.time);
             let steps = self.cutter.handle_frame(&entry.frame, now_ms, unix_ms.saturating_sub(age));
             self.write(steps);
@@ -328,10 +339,14 @@ impl Recorder<'_> {
         }
     }
 
-    /// Returns when everything that was queued is written.
     async fn idle(&mut self) {
-        if timeout(LAST_WRITES, self.progress.wait_for(|progress| progress.idle)).await.is_err() {
-            warn!(recording = self.entry.id, "the disk does not answer");
-        }
+        idle(&mut self.progress, self.entry).await;
+    }
+}
+
+/// Returns when everything that was queued is written.
+async fn idle(progress: &mut watch::Receiver<Progress>, entry: &Entry) {
+    if timeout(LAST_WRITES, progress.wait_for(|progress| progress.idle)).await.is_err() {
+        warn!(recording = entry.id, "the disk does not answer");
     }
 }
