@@ -19,6 +19,9 @@ use crate::viewer::Protocol;
 /// back, so it is never exactly all; less is a recording with a hole, whose cost says nothing.
 const LEAST_RECORDED: f64 = 0.9;
 
+/// What lies in sockets after a look at files is read before the window opens.
+const BREATH: Duration = Duration::from_millis(500);
+
 /// How the streams are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
@@ -129,16 +132,20 @@ fn measure(ground: &Ground, plan: &Plan, manner: Manner) -> Result<Recorded> {
     let disk_start = Instant::now();
     watch(&mut crowd, SETTLE, 0)?;
 
+    // Outside the window, as nobody reads what viewers are sent while files are looked at.
+    let (files0, files_media0) = (bytes_in(&folder)?, stage.publishers.sent());
+    watch(&mut crowd, BREATH, 0)?;
     stage.publishers.latest_ms();
     let start = Instant::now();
     crowd.open_window();
     let (server0, own0, busy0) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
-    let (written0, media0, files0) = (process::written(id), stage.publishers.sent(), bytes_in(&folder)?);
+    let (written0, media0) = (process::written(id), stage.publishers.sent());
     watch(&mut crowd, Duration::from_secs_f64(plan.seconds), 0)?;
     let (server1, own1, busy1) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
-    let (written1, media1, files1) = (process::written(id), stage.publishers.sent(), bytes_in(&folder)?);
+    let (written1, media1) = (process::written(id), stage.publishers.sent());
     let seen = crowd.close_window();
     let seconds = start.elapsed().as_secs_f64();
+    let (files1, files_media1) = (bytes_in(&folder)?, stage.publishers.sent());
     let late = stage.publishers.latest_ms();
     let rss_kb = process::usage(id).rss_kb;
     let (disk1, media_after) = (settled(&folder)?, stage.publishers.sent());
@@ -147,7 +154,7 @@ fn measure(ground: &Ground, plan: &Plan, manner: Manner) -> Result<Recorded> {
     let (cpu, own) = (server1 - server0, own1 - own0);
     let tool_percent = own / seconds * 100.0;
     let per_media = |bytes: u64| bytes as f64 / (media1 - media0).max(1) as f64;
-    let in_files = per_media(files1.saturating_sub(files0));
+    let in_files = files1.saturating_sub(files0) as f64 / (files_media1 - files_media0).max(1) as f64;
     let recorded = manner != Manner::Off;
     let hole = (recorded && in_files < LEAST_RECORDED).then(|| format!("{in_files:.2} of it was recorded"));
     let invalid = fault(&mut stage.server, tool_percent, late).or(hole);
