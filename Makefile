@@ -37,7 +37,7 @@ check: web
 	tools/licences
 	tools/layers
 
-## The long versions of tests: a hundred crashes, ten minutes of lost connections.
+## The long versions of tests: five hundred crashes, six hundred lost connections. Seven minutes.
 soak: web
 	tools/need test
 	WEIR_SOAK=1 $(CARGO) test --locked -p weir --test it -- record::crash record::show

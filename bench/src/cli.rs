@@ -15,6 +15,7 @@ use crate::house::House;
 use crate::measure::{Ground, Plan, Row, measure};
 use crate::peer::{Peer, Programs};
 use crate::plot;
+use crate::record;
 use crate::report::{self, Lines};
 use crate::scene;
 use crate::viewer::Protocol;
@@ -53,6 +54,8 @@ enum What {
     Hls(Hls),
     /// Whole segments of HLS: Weir's memory beside files that nginx serves
     Segments(Segments),
+    /// Many streams, recorded and not by turns: cost per stream, bytes to the disk, and that viewers do not notice
+    Record(Record),
     /// Draws what `run --json` wrote: cost and latency over the number of viewers
     Plot(Plot),
     /// The floor itself, which the others start as a process of its own
@@ -79,6 +82,30 @@ struct Segments {
     /// Length of the measured window
     #[arg(long, default_value_t = 6.0, value_parser = seconds)]
     seconds: f64,
+}
+
+#[derive(Debug, Args)]
+struct Record {
+    #[command(flatten)]
+    common: Common,
+    /// Streams
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=MAX_STREAMS))]
+    streams: u64,
+    /// Viewers, spread over the streams
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=MAX_VIEWERS))]
+    viewers: u64,
+    /// Length of each measured window
+    #[arg(long, default_value_t = 15.0, value_parser = seconds)]
+    seconds: f64,
+    /// The values of recordings.fsync_seconds to compare; 0: at the end of a file
+    #[arg(long, value_delimiter = ',', default_value = "2", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    fsync: Vec<u64>,
+    /// The server's cores, as taskset takes them
+    #[arg(long, default_value = "0", value_parser = cores)]
+    server_cores: String,
+    /// Repetitions, of which the median is shown
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
+    reps: u64,
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +289,7 @@ pub(crate) fn main() -> Result<()> {
             println!("{}", report::served(&rows));
             Ok(())
         }
+        What::Record(record) => record.measure(),
         What::Plot(plot) => plot::draw(&plot.from, &plot.to),
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
@@ -337,6 +365,24 @@ impl Run {
         let reading =
             if poll_ms == 0 { "read as it comes".into() } else { format!("read every {poll_ms} ms") };
         Part { title: format!("One stream, {list} viewers, {reading}"), plans }
+    }
+}
+
+impl Record {
+    fn measure(&self) -> Result<()> {
+        let ground = ground(&self.common)?;
+        let plan = record::Plan {
+            streams: self.streams as usize,
+            viewers: self.viewers as usize,
+            seconds: self.seconds,
+            fsync: self.fsync.clone(),
+            cores: self.server_cores.clone(),
+            repetitions: self.reps,
+        };
+        let mut lines = Lines::to(self.common.json.as_deref())?;
+        let rows = record::compare(&ground, &plan, |row| lines.add("record", row))?;
+        println!("{}", report::recorded(&rows));
+        Ok(())
     }
 }
 
@@ -453,6 +499,7 @@ fn ground(common: &Common) -> Result<Ground> {
         nginx: common.nginx.clone(),
         nginx_modules: common.nginx_modules.clone(),
         weir_args: common.weir_arg.clone(),
+        weir_config: String::new(),
     };
     let command: Vec<String> = std::env::args().skip(1).collect();
     println!("    bench {}\n", command.join(" "));

@@ -18,6 +18,7 @@ mod peer;
 mod plot;
 mod process;
 mod publisher;
+mod record;
 mod report;
 mod scene;
 mod source;

@@ -25,7 +25,7 @@ pub(crate) const RAMP: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// From the moment that everybody has a picture to the window.
-const SETTLE: Duration = Duration::from_secs(2);
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
 
 /// A tool's core that is busier, or a publisher that is later, makes a measurement invalid.
 const MOST_TOOL_PERCENT: f64 = 90.0;
@@ -166,6 +166,17 @@ pub(crate) fn watch(crowd: &mut Crowd, time: Duration, poll_ms: u64) -> Result<(
     Ok(())
 }
 
+/// Why a window says nothing, if it does: how busy the tool's core was in it, and how late a publisher.
+pub(crate) fn fault(server: &mut Server, tool_percent: f64, late_ms: f64) -> Option<String> {
+    if let Some(end) = server.ended() {
+        return Some(end);
+    }
+    if tool_percent > MOST_TOOL_PERCENT {
+        return Some(format!("the tool's core was {tool_percent:.0} % busy"));
+    }
+    (late_ms > MOST_LATE_MS).then(|| format!("a publisher was {late_ms:.0} ms late"))
+}
+
 /// Measures what the plan says.
 pub(crate) fn measure(ground: &Ground, plan: &Plan) -> Result<Row> {
     ensure!(plan.viewers > 0 && plan.streams > 0, "want at least one viewer and one stream");
@@ -195,15 +206,7 @@ pub(crate) fn measure(ground: &Ground, plan: &Plan) -> Result<Row> {
     let (cpu, own) = (server1 - server0, own1 - own0);
     let tool_percent = own / seconds * 100.0;
     let mut latencies: Vec<f64> = crowd.latencies.iter().map(|&us| f64::from(us) / 1e3).collect();
-    let invalid = if let Some(end) = stage.server.ended() {
-        Some(end)
-    } else if tool_percent > MOST_TOOL_PERCENT {
-        Some(format!("the tool's core was {tool_percent:.0} % busy"))
-    } else if late > MOST_LATE_MS {
-        Some(format!("a publisher was {late:.0} ms late"))
-    } else {
-        None
-    };
+    let invalid = fault(&mut stage.server, tool_percent, late);
     let lost = stage.publishers.lost();
     let publish_error = stage.publishers.stop().err();
     let first_error = crowd.first_error.clone().or(publish_error.map(|error| format!("{error:#}")));

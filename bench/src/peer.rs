@@ -78,6 +78,8 @@ pub(crate) struct Programs {
     pub(crate) nginx_modules: PathBuf,
     /// Further arguments to `weir serve`.
     pub(crate) weir_args: Vec<String>,
+    /// Further sections of its configuration.
+    pub(crate) weir_config: String,
 }
 
 impl Programs {
@@ -150,6 +152,11 @@ impl Server {
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it keeps what it keeps.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where players go.
@@ -252,7 +259,8 @@ fn folder() -> Result<PathBuf> {
 
 fn weir(folder: &Path, programs: &Programs) -> Result<Vec<String>> {
     let config = folder.join("bench.toml");
-    fs::write(&config, "[limits]\nconnections_per_ip = 0\n\n[push]\nscheme = \"open\"\n")?;
+    let basis = "[limits]\nconnections_per_ip = 0\n\n[push]\nscheme = \"open\"\n\n";
+    fs::write(&config, format!("{basis}{}", programs.weir_config))?;
     let data = folder.join("data");
     let weir = programs.weir.canonicalize()?.display().to_string();
     let [config, data] = [config, data].map(|path| path.display().to_string());

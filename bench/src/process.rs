@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// What a server has used, its children and threads included.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +63,47 @@ pub(crate) fn writes(root: u32) -> u64 {
     tree(root).into_iter().map(own_writes).sum()
 }
 
+/// Bytes that were written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    /// To descriptors of all kinds, sockets included.
+    pub(crate) asked: u64,
+    /// To pages of files that a disk will be sent.
+    pub(crate) for_disk: u64,
+}
+
+/// What the descendants of `root` and itself have written.
+pub(crate) fn written(root: u32) -> Written {
+    let tree = tree(root);
+    let sum = |name| tree.iter().map(|id| io(*id, name)).sum();
+    Written { asked: sum("wchar:"), for_disk: sum("write_bytes:") }
+}
+
+/// A disk, with what every process and the file system itself make it do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Disk {
+    /// Bytes that were written to it.
+    pub(crate) bytes: u64,
+    /// How often it was asked to forget nothing from here on.
+    pub(crate) flushes: u64,
+}
+
+/// The disk that holds this folder; `None` where the kernel names none, as for a tmpfs.
+pub(crate) fn disk(folder: &Path) -> Option<Disk> {
+    let number = fs::metadata(folder).ok()?.dev();
+    let major = (number >> 8 & 0xfff) | (number >> 32 & !0xfff);
+    let minor = (number & 0xff) | (number >> 12 & !0xff);
+    let mut device = fs::canonicalize(format!("/sys/dev/block/{major}:{minor}")).ok()?;
+    if device.join("partition").exists() {
+        // Flushes are counted of whole disks.
+        device.pop();
+    }
+    let stat = fs::read_to_string(device.join("stat")).ok()?;
+    let counts: Vec<u64> = stat.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+    // The kernel's Documentation/block/stat.rst: sectors are of 512 bytes whatever the disk's are.
+    Some(Disk { bytes: counts.get(6)? * 512, flushes: counts.get(15).copied().unwrap_or(0) })
+}
+
 /// What this tool has computed, in seconds.
 pub(crate) fn own_cpu() -> f64 {
     cpu(std::process::id())
@@ -88,8 +131,13 @@ fn rss_kb(id: u32) -> u64 {
 }
 
 fn own_writes(id: u32) -> u64 {
+    io(id, "syscw:")
+}
+
+/// A count of /proc/ID/io; `name` ends with a colon.
+fn io(id: u32, name: &str) -> u64 {
     let io = fs::read_to_string(format!("/proc/{id}/io")).unwrap_or_default();
-    let count = io.lines().find_map(|line| line.strip_prefix("syscw:"));
+    let count = io.lines().find_map(|line| line.strip_prefix(name));
     count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
@@ -118,5 +166,12 @@ mod tests {
         let before = own_writes(std::process::id());
         fs::write("/dev/null", "x").unwrap();
         assert!(own_writes(std::process::id()) > before);
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_are_written() {
+        let before = written(std::process::id());
+        fs::write("/dev/null", [0; 5000]).unwrap();
+        assert!(written(std::process::id()).asked >= before.asked + 5000);
     }
 }

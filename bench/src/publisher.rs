@@ -49,6 +49,7 @@ struct Shared {
     stop: AtomicBool,
     on_air: AtomicUsize,
     lost: AtomicUsize,
+    sent: AtomicU64,
     latest_us: AtomicU64,
 }
 
@@ -73,6 +74,11 @@ impl Publishers {
     /// Publishers that ended without being asked to.
     pub(crate) fn lost(&self) -> usize {
         self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of pictures and sound that were sent, without what carries them.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// By how many milliseconds a message was sent too late, at most, since this was last asked.
@@ -243,6 +249,7 @@ impl Stage {
             let next = actor.schedule.next();
             let body = self.source.body(next, now);
             actor.write(next.kind, next.time, body);
+            self.shared.sent.fetch_add(body.len() as u64, Ordering::Relaxed);
             actor.schedule.advance();
             actor.connection.flush()?;
             self.shared.latest_us.fetch_max((now - due) / 1000, Ordering::Relaxed);

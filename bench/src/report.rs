@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::audience::{Served, Watched};
 use crate::measure::Row;
+use crate::record::Recorded;
 use crate::scene::{Churned, Held, Joined};
 use crate::stats::median;
 
@@ -270,6 +271,71 @@ pub(crate) fn served(rows: &[Served]) -> String {
             number(nginx.map(|nginx| row.cpu_s_per_gb / nginx), 2),
             number(Some(row.cpu_percent), 1),
             number(Some(row.tool_percent), 0),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of recording: medians over repetitions, and what each manner costs beyond recording nothing.
+pub(crate) fn recorded(rows: &[Recorded]) -> String {
+    let columns = [
+        "fsync",
+        "n",
+        "cpu %",
+        "% of a core per stream",
+        "in files",
+        "wchar",
+        "write_bytes",
+        "on the disk",
+        "flushes/s",
+        "latency p50 ms",
+        "p99",
+        "p99 / off",
+        "RSS MB",
+        "alive",
+        "behind",
+        "tool %",
+        "others %",
+        "valid",
+    ];
+    let mut table = Table::new("Recording; bytes are per byte of published media", columns.to_vec());
+    let of = |fsync: &str, field: fn(&Recorded) -> Option<f64>| {
+        median(rows.iter().filter(|row| row.fsync == fsync).filter_map(field).collect())
+    };
+    let off = rows.iter().find(|row| !row.recorded).map(|row| row.fsync.as_str());
+    let beyond = |fsync: &str, field: fn(&Recorded) -> Option<f64>| {
+        off.filter(|off| *off != fsync).and_then(|off| Some(of(fsync, field)? - of(off, field)?))
+    };
+    let mut done: Vec<&str> = Vec::new();
+    for row in rows {
+        let fsync = row.fsync.as_str();
+        if done.contains(&fsync) {
+            continue;
+        }
+        done.push(fsync);
+        let mine: Vec<&Recorded> = rows.iter().filter(|other| other.fsync == fsync).collect();
+        let p99 = |fsync| of(fsync, |row| row.latency_p99_ms);
+        let ratio = off.and_then(|off| Some(p99(fsync)? / p99(off)?));
+        let invalid = mine.iter().find_map(|row| row.invalid.clone().or_else(|| row.first_error.clone()));
+        table.row(vec![
+            fsync.into(),
+            mine.len().to_string(),
+            number(of(fsync, |row| Some(row.cpu_percent)), 1),
+            number(beyond(fsync, |row| Some(row.cpu_percent)).map(|cpu| cpu / row.streams as f64), 3),
+            number(of(fsync, |row| row.recorded.then_some(row.in_files)), 3),
+            number(beyond(fsync, |row| Some(row.asked)), 3),
+            number(beyond(fsync, |row| Some(row.for_disk)), 3),
+            number(beyond(fsync, |row| row.on_disk), 3),
+            number(of(fsync, |row| row.flushes_per_second), 1),
+            number(of(fsync, |row| row.latency_p50_ms), 2),
+            number(p99(fsync), 2),
+            number(ratio, 2),
+            number(of(fsync, |row| Some(row.rss_kb as f64 / 1024.0)), 1),
+            mine.iter().map(|row| row.alive).min().unwrap_or(0).to_string(),
+            mine.iter().map(|row| row.behind).max().unwrap_or(0).to_string(),
+            number(of(fsync, |row| Some(row.tool_percent)), 0),
+            number(of(fsync, |row| Some(row.background_percent)), 0),
+            invalid.unwrap_or_else(|| "yes".into()),
         ]);
     }
     table.finish()

@@ -41,4 +41,6 @@ mod told;
 pub mod waiting;
 
 #[cfg(test)]
+mod bug;
+#[cfg(test)]
 mod scratch;

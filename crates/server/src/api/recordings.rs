@@ -100,7 +100,7 @@ shape! {
         stream: String,
         /// `recording`, `paused`, `finished`, or `failed`: it could not be written any further, and what was written before can be played.
         state: &'static str,
-        /// Why it ended: `ended` (the stream did), `stopped`, `server_stop`, `crash`, `disk_full`, `read_only`, `io_error`; empty while it goes on.
+        /// Why it ended: `ended` (the stream did), `stopped`, `server_stop`, `crash`, `disk_full`, `read_only`, `io_error`, `internal_error`; empty while it goes on.
         reason: String,
         /// When its first frame came.
         started_at: String,

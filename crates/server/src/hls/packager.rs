@@ -174,6 +174,8 @@ impl Work {
                     packer.handle_push(&self.feed.headers().configs, self.date_offset_ms())?;
                 }
                 if let Some(entry) = self.feed.get(seq) {
+                    #[cfg(test)]
+                    crate::bug::strike(crate::bug::PACKAGER, &entry.frame);
                     packer.handle_frame(&entry.frame)?;
                 }
             }

@@ -67,7 +67,7 @@ families! {
     PROBLEMS: Gauge "weir_ingest_problem" ["code"] "Streams whose push has this problem", "推流存在该问题的流数";
     RECORDINGS: Gauge "weir_recordings" [] "Recordings in progress", "进行中的录制";
     RECORDED: Counter "weir_recorded_bytes_total" [] "Bytes written to recordings", "写入录制的字节";
-    RECORDING_FAILURES: Counter "weir_recording_failures_total" ["reason"] "Times that recordings could not begin or had to end: disk_full, read_only, io_error", "无法开始或被迫结束录制的次数，按原因：disk_full、read_only、io_error";
+    RECORDING_FAILURES: Counter "weir_recording_failures_total" ["reason"] "Times that recordings could not begin or had to end: disk_full, read_only, io_error, internal_error", "无法开始或被迫结束录制的次数，按原因：disk_full、read_only、io_error、internal_error";
     RECORDING_GAPS: Counter "weir_recording_gaps_total" [] "Pieces that are missing from recordings because the disk could not keep up (recordings.queue_mb)", "因磁盘太慢而缺失的录制片段（recordings.queue_mb）";
     RECORDING_BLOCKED: Gauge "weir_recording_blocked" [] "1 while nothing can be recorded: the disk is full or takes no writes", "无法录制（磁盘已满或不可写）时为 1";
     FREE: Gauge "weir_recordings_free_bytes" [] "Room where recordings are written", "录制目录的可用空间";

@@ -12,11 +12,13 @@ pub enum Failure {
     ReadOnly,
     /// Something else, in the system's words.
     Io(String),
+    /// A bug in Weir, which is no reason to record nothing else.
+    Panic,
 }
 
 impl Failure {
     /// All words for programs.
-    pub(super) const CODES: [&str; 3] = ["disk_full", "read_only", "io_error"];
+    pub(super) const CODES: [&str; 4] = ["disk_full", "read_only", "io_error", "internal_error"];
 
     /// Its word for programs.
     pub fn code(&self) -> &'static str {
@@ -24,6 +26,7 @@ impl Failure {
             Failure::DiskFull => "disk_full",
             Failure::ReadOnly => "read_only",
             Failure::Io(_) => "io_error",
+            Failure::Panic => "internal_error",
         }
     }
 
@@ -36,6 +39,7 @@ impl Failure {
             }
             Failure::ReadOnly => "录制目录只读：请检查磁盘和挂载选项；可写后自动恢复录制".into(),
             Failure::Io(why) => format!("录制目录写入失败（{why}）：请检查磁盘；可写后自动恢复录制"),
+            Failure::Panic => "Weir 内部错误：请查看日志并报告；该流下播再开播后才会重新录制".into(),
         }
     }
 }
@@ -52,6 +56,9 @@ impl fmt::Display for Failure {
             Failure::Io(why) => write!(
                 f,
                 "the folder of recordings takes no data ({why}): see the disk; recording goes on by itself when it does"
+            ),
+            Failure::Panic => f.write_str(
+                "a bug in Weir ended the recording: see the log and report it; the stream is recorded again when it comes back on air",
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! One file that grows by whole pieces.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ impl Growing {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         let mut growing = Growing { file, len: 0, synced_len: 0, synced_at: Instant::now() };
         let begin = |growing: &mut Growing| {
-            growing.append(first)?;
+            growing.append(&[first])?;
             growing.sync()?;
             path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
@@ -33,14 +33,30 @@ impl Growing {
         Ok(growing)
     }
 
-    /// Appends a piece; after an error the file is what it was before.
-    pub(super) fn append(&mut self, piece: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(piece) {
+    /// Appends a piece, which may be here and there in memory; after an error the file is what it was before.
+    pub(super) fn append(&mut self, piece: &[&[u8]]) -> io::Result<()> {
+        if let Err(error) = self.write(piece) {
             // A disk that takes no data may not take this either; the next start cuts the file then.
             let _ = self.file.set_len(self.len);
             return Err(error);
         }
-        self.len += piece.len() as u64;
+        self.len += piece.iter().map(|part| part.len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    fn write(&mut self, piece: &[&[u8]]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = piece.iter().map(|part| IoSlice::new(part)).collect();
+        let mut left = slices.as_mut_slice();
+        // Empty ones at the front are no bytes that could be written.
+        IoSlice::advance_slices(&mut left, 0);
+        while !left.is_empty() {
+            match self.file.write_vectored(left) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => IoSlice::advance_slices(&mut left, count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 

@@ -223,6 +223,8 @@ impl Files {
     }
 
     fn write(&mut self, batch: Batch) -> Result<(), Failure> {
+        #[cfg(test)]
+        batch.frames.iter().for_each(|frame| crate::bug::strike(crate::bug::FILES, frame));
         let Some(open) = &mut self.open else { return Ok(()) };
         let (before, all_before) = (open.main_bytes(), open.bytes());
         let done = open.write(&batch, self.fsync);
@@ -359,19 +361,18 @@ pub(super) fn write_playlist(
 impl Open {
     fn write(&mut self, batch: &Batch, fsync: Duration) -> Result<(), Failure> {
         if let Some((file, fragment)) = self.fmp4.as_mut().zip(batch.fragment.as_ref()) {
-            let mut bytes = Vec::with_capacity(usize::try_from(fragment.byte_len()).unwrap_or_default());
-            fragment.parts().for_each(|part| bytes.extend_from_slice(part));
-            file.append(&bytes)?;
+            let parts: Vec<&[u8]> = fragment.parts().map(AsRef::as_ref).collect();
+            file.append(&parts)?;
             file.sync_after(fsync)?;
         }
         if let Some(file) = &mut self.flv {
             let mut bytes = Vec::new();
             batch.frames.iter().for_each(|frame| flv_tag(&mut bytes, frame));
-            file.append(&bytes)?;
+            file.append(&[&bytes])?;
             file.sync_after(fsync)?;
         }
         if let Some((file, adts)) = &mut self.aac {
-            file.append(&adts_frames(*adts, &batch.frames))?;
+            file.append(&[&adts_frames(*adts, &batch.frames)])?;
             file.sync_after(fsync)?;
         }
         Ok(())

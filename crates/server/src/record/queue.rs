@@ -2,6 +2,7 @@
 //! thread of the runtime's pool at a time. While nothing is queued no thread is held.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -95,27 +96,9 @@ impl Queue {
             };
             drop(waiting);
             let failed = self.state.borrow().failure.is_some();
-            let done = match job {
-                // The end is written, if it can be, also when the rest could not.
-                Job::Step(_) if failed => Ok(()),
-                Job::Step(step) => files.handle(step),
-                Job::Gap => {
-                    files.note_gap();
-                    Ok(())
-                }
-                Job::Paused(paused) => {
-                    files.set_paused(paused);
-                    Ok(())
-                }
-                Job::Hidden(hidden) => {
-                    files.set_hidden(hidden);
-                    Ok(())
-                }
-                Job::End { state, reason, now_ms, later } => {
-                    files.end(state, reason, now_ms, later);
-                    Ok(())
-                }
-            };
+            // A panic in it is a bug of ours. Nobody would empty the queue any more, and the recording not know.
+            let done = catch_unwind(AssertUnwindSafe(|| carry_out(&mut files, job, failed)));
+            let done = done.unwrap_or(Err(Failure::Panic));
             self.lock().bytes -= bytes;
             if let Err(failure) = done {
                 self.state.send_modify(|state| state.failure = Some(failure));
@@ -126,6 +109,19 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn carry_out(files: &mut Files, job: Job, failed: bool) -> Result<(), Failure> {
+    match job {
+        // The end is written, if it can be, also when the rest could not.
+        Job::Step(_) if failed => {}
+        Job::Step(step) => return files.handle(step),
+        Job::Gap => files.note_gap(),
+        Job::Paused(paused) => files.set_paused(paused),
+        Job::Hidden(hidden) => files.set_hidden(hidden),
+        Job::End { state, reason, now_ms, later } => files.end(state, reason, now_ms, later),
+    }
+    Ok(())
 }
 
 /// How many bytes of media a job holds.

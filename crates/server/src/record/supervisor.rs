@@ -1,13 +1,17 @@
 //! Begins recordings, watches the disk, deletes what is over its time, and ends everything in good order.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use hub::{Name, Phase};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::entry::{Control, Entry};
 use super::files::Manner;
@@ -124,15 +128,42 @@ async fn serve(app: Arc<App>, entry: Arc<Entry>) -> String {
             index: store.writer.clone(),
             figures: records.figures.clone(),
         };
-        if let Err(failure) = task::run(&app, &entry, manner).await {
-            records.raise(failure, app.clock.unix_ms());
+        match unless_it_panics(task::run(&app, &entry, manner)).await {
+            Some(Ok(())) => {}
+            Some(Err(Failure::Panic)) => records.give_up(&entry),
+            Some(Err(failure)) => records.raise(failure, app.clock.unix_ms()),
+            None => {
+                records.give_up(&entry);
+                task::abandon(&app, &entry).await;
+            }
         }
     }
     drop(listed);
     entry.id.clone()
 }
 
+/// What comes of a task; nothing when it panics.
+async fn unless_it_panics<T>(task: impl Future<Output = T>) -> Option<T> {
+    let mut task = pin!(task);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+        Ok(Poll::Ready(done)) => Poll::Ready(Some(done)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
 impl Records {
+    /// A bug ended a recording. The same frames would do it again, so the stream is not recorded until it is pushed again or
+    /// somebody asks for it.
+    fn give_up(&self, entry: &Entry) {
+        error!(recording = entry.id, stream = %entry.name, "a recording ended in a panic; this is a bug in Weir");
+        self.figures.failed(Failure::Panic.code());
+        let mut table = self.lock();
+        table.wanted.remove(&entry.name);
+        table.unwanted.insert(entry.name.clone());
+    }
+
     fn entries(&self) -> Vec<Arc<Entry>> {
         self.lock().open.values().cloned().collect()
     }

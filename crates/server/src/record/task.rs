@@ -1,6 +1,7 @@
 //! The task of one recording: it reads the stream like a viewer does, and never waits for a disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hub::{Feed, Phase, Profile, Start, Stream, Wake};
@@ -17,8 +18,13 @@ use super::rules::split;
 use crate::app::App;
 use crate::store::{Recording, State};
 
-/// Between two looks at what is held for too long.
+/// Between two looks at a stream. To be woken for each frame costs more than what is done with it, and a recording that is a
+/// quarter of a second behind loses no more in a crash than it may.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// So many frames are read at once, however soon they came: an encoder that was cut off sends seconds in one go, and the
+/// stream does not keep them for long.
+const BURST: u32 = 16;
 
 /// Between two looks at whether a stream has come back.
 const RETURN: Duration = Duration::from_millis(100);
@@ -26,12 +32,18 @@ const RETURN: Duration = Duration::from_millis(100);
 /// How long the end of a recording waits for the disk.
 const LAST_WRITES: Duration = Duration::from_secs(120);
 
+/// Rings when there is much to read.
 #[derive(Debug, Default)]
-struct Bell(Notify);
+struct Bell {
+    unread: AtomicU32,
+    rung: Notify,
+}
 
 impl Wake for Bell {
     fn wake(&self) {
-        self.0.notify_one();
+        if self.unread.fetch_add(1, Ordering::Relaxed) + 1 == BURST {
+            self.rung.notify_one();
+        }
     }
 }
 
@@ -78,6 +90,7 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
         queue,
         dropping: false,
         last_frame: Instant::now(),
+        push_from: 0,
         ready: None,
     };
     let mut source = Some(first);
@@ -85,7 +98,7 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
     let end = loop {
         let left = match source.take() {
             Some((stream, bell, feed)) => {
-                let left = recorder.follow(&stream, &bell, feed, from).await;
+                let left = recorder.follow(&bell, feed, from).await;
                 let steps = recorder.cutter.restart();
                 recorder.write(steps);
                 from = From::Group;
@@ -117,6 +130,15 @@ pub(super) async fn run(app: &App, entry: &Entry, manner: Manner) -> Result<(), 
     recorder.end(end).await
 }
 
+/// Ends a recording whose task has panicked, with what it had given to its files.
+pub(super) async fn abandon(app: &App, entry: &Entry) {
+    let Some(queue) = entry.queue.get() else { return };
+    let (now_ms, reason) = (app.clock.unix_ms(), Failure::Panic.code());
+    // It has no weight, so there is room.
+    let _ = queue.push(Job::End { state: State::Failed, reason, now_ms, later: false });
+    idle(&mut queue.progress(), entry).await;
+}
+
 /// A stream that is read.
 type Source = (Arc<Stream>, Arc<Bell>, Feed);
 
@@ -136,14 +158,16 @@ struct Recorder<'a> {
     /// The disk could not keep up: everything is left out up to a key frame for which there is room.
     dropping: bool,
     last_frame: Instant,
+    /// The first frame of the push that is recorded.
+    push_from: u64,
     /// What goes on after a pause, from the moment on at which it was told so.
     ready: Option<Source>,
 }
 
 impl Recorder<'_> {
     /// Writes what a stream brings until there is a reason not to.
-    async fn follow(&mut self, stream: &Stream, bell: &Bell, mut feed: Feed, from: From) -> Left {
-        let mut push = stream.arrivals().push;
+    async fn follow(&mut self, bell: &Bell, mut feed: Feed, from: From) -> Left {
+        self.push_from = feed.push_from();
         let mut next = self.join(&feed, from);
         loop {
             if feed.base() > next {
@@ -166,20 +190,15 @@ impl Recorder<'_> {
             }
             let news = async {
                 tokio::select! {
-                    () = bell.0.notified() => {}
+                    () = bell.rung.notified() => {}
                     _ = self.orders.changed() => {}
                     _ = self.progress.changed() => {}
                 }
             };
-            // Without news there may be something that is held for too long.
             let _ = timeout(LOOK, news).await;
+            bell.unread.store(0, Ordering::Relaxed);
             feed.keep_from(next);
             feed.pull();
-            let newest = stream.arrivals().push;
-            if newest != push {
-                push = newest;
-                self.cutter.note_takeover();
-            }
         }
     }
 
@@ -210,6 +229,12 @@ impl Recorder<'_> {
         }
         let (now_ms, unix_ms) = (self.app.clock.now_ms(), self.app.clock.unix_ms());
         for entry in feed.since(*next) {
+            if entry.seq >= feed.push_from() && self.push_from < feed.push_from() {
+                self.push_from = feed.push_from();
+                self.cutter.note_takeover();
+            }
+            #[cfg(test)]
+            crate::bug::strike(crate::bug::RECORDER, &entry.frame);
             let age = last.frame.time.saturating_sub(entry.frame.time);
             let steps = self.cutter.handle_frame(&entry.frame, now_ms, unix_ms.saturating_sub(age));
             self.write(steps);
@@ -314,10 +339,14 @@ impl Recorder<'_> {
         }
     }
 
-    /// Returns when everything that was queued is written.
     async fn idle(&mut self) {
-        if timeout(LAST_WRITES, self.progress.wait_for(|progress| progress.idle)).await.is_err() {
-            warn!(recording = self.entry.id, "the disk does not answer");
-        }
+        idle(&mut self.progress, self.entry).await;
+    }
+}
+
+/// Returns when everything that was queued is written.
+async fn idle(progress: &mut watch::Receiver<Progress>, entry: &Entry) {
+    if timeout(LAST_WRITES, progress.wait_for(|progress| progress.idle)).await.is_err() {
+        warn!(recording = entry.id, "the disk does not answer");
     }
 }

@@ -1,9 +1,6 @@
 //! What a page wants to know of a replay before it plays it.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 
 use media::codec::TrackInfo;
 use media::frame::Kind;
@@ -11,6 +8,7 @@ use media::mp4::{Detail, MAX_MOOV_BYTES, Scanner, Track};
 
 use super::plain;
 use crate::app::App;
+use crate::storage::Opener;
 use crate::store::{Format, Part, Recording};
 
 /// A replay.
@@ -54,7 +52,10 @@ pub async fn about(app: &App, id: &str) -> Result<About, Missing> {
     let parts = store.index.parts(id).await.map_err(broken)?;
     let fragmented: Vec<&Part> = parts.iter().filter(|part| part.format == Format::Fmp4).collect();
     let tracks = match fragmented.first() {
-        Some(part) => tracks(root.join(&part.path), part.init_bytes).await?,
+        Some(part) => {
+            let from = Opener { root: root.to_owned(), storage: app.storage.clone() };
+            tracks(from, (*part).clone()).await?
+        }
         None => Vec::new(),
     };
     let track = |kind| tracks.iter().find(|track| track.kind == kind).map(|track| track.info.clone());
@@ -70,10 +71,10 @@ pub async fn about(app: &App, id: &str) -> Result<About, Missing> {
     })
 }
 
-async fn tracks(path: PathBuf, init_bytes: u64) -> Result<Vec<Track>, Missing> {
+async fn tracks(from: Opener, part: Part) -> Result<Vec<Track>, Missing> {
     let reading = tokio::task::spawn_blocking(move || {
-        let mut init = vec![0; usize::try_from(init_bytes.min(MAX_MOOV_BYTES)).unwrap_or(0)];
-        File::open(path)?.read_exact_at(&mut init, 0)?;
+        let mut init = vec![0; usize::try_from(part.init_bytes.min(MAX_MOOV_BYTES)).unwrap_or(0)];
+        from.open(&part)?.read_exact_at(&mut init, 0)?;
         io::Result::Ok(init)
     });
     let init = match reading.await.map_err(io::Error::other).flatten() {

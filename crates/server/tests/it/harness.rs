@@ -172,6 +172,11 @@ impl Weir {
         self.runtime.as_ref().expect("running").block_on(future)
     }
 
+    /// Tasks that it has at this moment.
+    pub fn tasks(&self) -> usize {
+        self.runtime.as_ref().expect("running").metrics().num_alive_tasks()
+    }
+
     /// Ends it in good order and gives back its keys.
     pub fn stop(mut self) -> Secrets {
         self.shut_down();

@@ -5,12 +5,14 @@ mod proxy;
 mod store;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use testkit::clip::Clip;
 use testkit::publisher::Publisher;
 
 use crate::api::Api;
+use crate::ffmpeg;
 use crate::harness::{Weir, wait_for};
 use proxy::{Act, Proxy};
 use store::Bucket;
@@ -206,4 +208,34 @@ fn what_the_store_only_says_it_has_stays_here() {
     for (part, content) in before.iter().zip(contents) {
         assert!(!path(&api, part).exists() && bucket.get(&key(part)) == Some(content), "{part}");
     }
+}
+
+#[test]
+fn uploads_together_are_no_faster_than_their_bound() {
+    let bucket = Bucket::new();
+    // Five MB a second for two files of six and a half.
+    let api = api(&bucket.endpoint(), &[("storage.max_mbit", "40")]);
+    push(&api.weir.rtmp_url("live/show"), 6, || Some(api.get("recordings")));
+    // Parts are stored when they are complete, so nothing was before this.
+    let began = Instant::now();
+    wait_state(&api, "uploaded");
+    let bytes: u64 = parts(&api).iter().filter_map(|part| part["bytes"].as_u64()).sum();
+    let least = Duration::from_secs_f64(bytes as f64 * 8.0 / 40e6);
+    assert!(bytes > 11_000_000 && began.elapsed() > least.mul_f64(0.95), "{bytes} in {:?}", began.elapsed());
+}
+
+#[test]
+fn the_poster_of_a_replay_is_made_of_what_is_only_in_the_store() {
+    let bucket = Bucket::new();
+    let api = api(&bucket.endpoint(), &[("storage.keep_local_mb", "0")]);
+    assert_eq!(ffmpeg::push(&api.weir.rtmp_url("live/show"), 3).wait().code, Some(0));
+    wait_state(&api, "remote");
+    assert!(parts(&api).iter().all(|part| !path(&api, part).exists()));
+    let list = api.get("recordings");
+    let id = text(&list["recordings"][0]["id"]);
+    let about = testkit::http::get(api.weir.http, &format!("/api/v1/replays/{id}"), "").expect("an answer");
+    let about = crate::api::json(&about);
+    let poster = testkit::http::get(api.weir.http, text(&about["urls"]["poster"]), "").expect("an answer");
+    assert_eq!((poster.status, poster.header("content-type")), (200, Some("image/jpeg")), "{}", poster.head);
+    assert!(poster.body.starts_with(&[0xff, 0xd8]) && poster.body.ends_with(&[0xff, 0xd9]));
 }

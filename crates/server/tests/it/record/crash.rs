@@ -13,10 +13,11 @@ use crate::cli::Process;
 use crate::ffmpeg::{self, Version};
 use crate::harness::{Folder, wait_for};
 
-/// Servers that are killed side by side, and how often each; more with `WEIR_SOAK`.
-const SERVERS: usize = 4;
-const KILLS: usize = 5;
-const SOAK_KILLS: usize = 25;
+/// Servers that are killed side by side, and how often each: a hundred times, and five hundred with `WEIR_SOAK`. They mostly
+/// wait, each for its own film.
+const SERVERS: usize = 10;
+const KILLS: usize = 10;
+const SOAK_KILLS: usize = 50;
 
 /// How much faster than its own pace the film is pushed.
 const PACE: u32 = 4;

@@ -15,7 +15,7 @@ fn recorder_reads(api: &crate::api::Api) -> bool {
 }
 
 #[test]
-fn a_publisher_that_comes_and_goes_leaves_one_recording_and_no_open_file() {
+fn a_publisher_that_comes_and_goes_leaves_one_recording_and_no_open_file_or_task() {
     let api = api("[[record]]\ngap_seconds = 5\nstream = \"show\"\n", &[("hub.grace_seconds", "0")]);
     let in_folder = || {
         let links = std::fs::read_dir("/proc/self/fd").expect("proc").filter_map(Result::ok);
@@ -24,6 +24,7 @@ fn a_publisher_that_comes_and_goes_leaves_one_recording_and_no_open_file() {
             .filter(|path| path.starts_with(super::recordings(&api.weir)) && !path.ends_with(".lock"))
             .count()
     };
+    let before = api.weir.tasks();
     let flaps = if std::env::var_os("WEIR_SOAK").is_some() { 600_u64 } else { 6 };
     for flap in 1..=flaps {
         let mut publisher = publisher(&api.weir, "live/show");
@@ -58,6 +59,7 @@ fn a_publisher_that_comes_and_goes_leaves_one_recording_and_no_open_file() {
     }
     assert_eq!(over["duration_ms"].as_u64(), Some(start));
     assert_eq!(in_folder(), 0);
+    api.weir.wait_for("the end of all tasks", || api.weir.tasks() <= before);
 }
 
 #[test]

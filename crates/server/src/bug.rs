@@ -1,0 +1,159 @@
+//! Bugs on demand: what a panic in the middle of one stream costs the others, and that stream itself.
+//!
+//! Only in this crate's own tests do tasks ask here. A frame whose body ends with the name of a place makes that place panic.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media::frame::{Frame, Kind};
+use testkit::clip::Clip;
+use testkit::http;
+use testkit::publisher::Publisher;
+use testkit::viewer::Viewer;
+use tokio::runtime::Runtime;
+
+use crate::app::Server;
+use crate::clock::Clock;
+use crate::config::Layers;
+use crate::scratch::Scratch;
+use crate::secrets::Secrets;
+use crate::store::{Filter, Page, Recording, State};
+
+/// The task that packages for HLS.
+pub(crate) const PACKAGER: &str = "a bug in the packager";
+
+/// The task that reads a stream for its recording.
+pub(crate) const RECORDER: &str = "a bug in the recorder";
+
+/// The thread that writes a recording's files.
+pub(crate) const FILES: &str = "a bug in the files";
+
+/// Panics if this frame is meant for this place.
+pub(crate) fn strike(place: &str, frame: &Frame) {
+    assert!(!frame.body.ends_with(place.as_bytes()), "{place}, as the test wants it");
+}
+
+/// How long anything here is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn start(runtime: &Runtime, data: &Path) -> Server {
+    let mut layers = Layers::defaults();
+    let file = "[http]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"\"\n\
+        [push]\nscheme = \"open\"\n[demo]\nenabled = false\n[snapshot]\ncover_seconds = 0\n\
+        [hub]\ngrace_seconds = 0\n[recordings]\nmin_free_mb = 1\n[[record]]\ngap_seconds = 0\n";
+    layers.add_file(Path::new("weir.toml"), file);
+    let secrets = Secrets::create(data).unwrap();
+    let config = layers.config().unwrap();
+    runtime.block_on(Server::start_in(Some(data), config, &secrets, Clock::system())).unwrap()
+}
+
+/// A stream with its publisher and somebody who watches it.
+struct Show {
+    /// Where a bug strikes it.
+    place: Option<&'static str>,
+    name: String,
+    publisher: Publisher,
+    viewer: Viewer,
+}
+
+impl Show {
+    fn begin(server: &Server, number: usize, place: Option<&'static str>) -> Show {
+        let name = format!("show{number}");
+        let url = format!("rtmp://{}/live/{name}", server.ports.rtmp.unwrap());
+        let mut publisher = Publisher::connect(&url).unwrap();
+        publisher.send_headers(30).unwrap();
+        publisher.send_all(&Clip::default().shots(0, 1_000)).unwrap();
+        Show { place, name, publisher, viewer: Viewer::open(&url).unwrap() }
+    }
+
+    /// A second in which the bug strikes, if there is one.
+    fn go_on_with_a_bug(&mut self) {
+        for mut shot in Clip::default().shots(1_000, 2_000) {
+            if let Some(place) = self.place
+                && (shot.kind, shot.time) == (Kind::Video, 1_400)
+            {
+                let kept = shot.body.len() - place.len();
+                shot.body = Bytes::from([&shot.body[..kept], place.as_bytes()].concat());
+            }
+            self.publisher.send(shot.kind, shot.time, &shot.body).unwrap();
+        }
+    }
+
+    /// Whether a player of HLS is given a list of segments or parts.
+    fn plays_hls(&self, server: &Server) -> bool {
+        let addr = server.ports.http.unwrap();
+        let list = http::get(addr, &format!("/live/{}.m3u8", self.name), "").unwrap();
+        let text = list.text();
+        let Some(media) = text.lines().find(|line| !line.is_empty() && !line.starts_with('#')) else {
+            return false;
+        };
+        let media = http::get(addr, &format!("/live/{media}"), "").unwrap();
+        media.status == 200 && media.text().contains("#EXT-X-PART:")
+    }
+}
+
+fn recordings(runtime: &Runtime, server: &Server) -> Vec<Recording> {
+    let store = server.app.records.store().unwrap();
+    let page = Page { before: None, limit: 100 };
+    runtime.block_on(async {
+        store.writer.flush().await;
+        store.index.list(&Filter::default(), &page).await.unwrap()
+    })
+}
+
+#[test]
+fn a_panic_in_the_packager_or_in_a_recording_costs_that_stream_s_packaging_or_recording_and_nothing_else() {
+    let scratch = Scratch::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = start(&runtime, scratch.path());
+    let places = [None, Some(PACKAGER), Some(RECORDER), Some(FILES)];
+    let mut shows: Vec<Show> =
+        places.into_iter().enumerate().map(|(at, place)| Show::begin(&server, at, place)).collect();
+    for show in &shows {
+        wait_for("a player of HLS", || show.plays_hls(&server));
+    }
+    wait_for("all recordings", || server.app.records.open() == shows.len());
+    shows.iter_mut().for_each(Show::go_on_with_a_bug);
+    wait_for("the end of two recordings", || server.app.records.open() == shows.len() - 2);
+    for show in &mut shows {
+        show.publisher.send_all(&Clip::default().shots(2_000, 4_000)).unwrap();
+        let mut last = 0;
+        while last < 3_900 {
+            let seen = show.viewer.next().unwrap().unwrap();
+            last = seen.time;
+        }
+        wait_for("a player of HLS after that", || show.plays_hls(&server));
+    }
+    wait_for("what was sent in the files", || {
+        let good = recordings(&runtime, &server);
+        good.iter().filter(|found| found.duration_ms >= 2_900).count() == 2
+    });
+    assert_eq!(server.app.records.alert(), None);
+    assert_eq!(server.app.records.figures().failures().get("internal_error"), Some(&2));
+
+    shows.drain(..).for_each(|show| show.publisher.finish().unwrap());
+    wait_for("the end of all", || server.app.records.open() == 0);
+    let mut found = recordings(&runtime, &server);
+    found.sort_by(|one, other| one.stream.cmp(&other.stream));
+    // None of them began anew.
+    assert_eq!(found.len(), places.len(), "{found:?}");
+    for (found, place) in found.iter().zip(places) {
+        let is_struck = matches!(place, Some(RECORDER | FILES));
+        let (state, reason) =
+            if is_struck { (State::Failed, "internal_error") } else { (State::Finished, "ended") };
+        assert_eq!((found.state, found.reason.as_str()), (state, reason), "{place:?}");
+        // What a recording had before the bug is still there; the others have everything.
+        let least = if is_struck { 900 } else { 3_900 };
+        assert!(found.duration_ms >= least, "{place:?}: {found:?}");
+    }
+    runtime.block_on(server.stop());
+}
