@@ -28,7 +28,7 @@ pub mod url;
 pub use about::{About, Missing, about};
 pub use answer::{TOKEN, answer, unreadable};
 pub use figures::Figures;
-pub use running::running;
+pub use running::{Beside, beside, running};
 
 use crate::secrets::Secrets;
 

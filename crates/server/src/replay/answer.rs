@@ -7,7 +7,7 @@ use control::query::Query;
 use media::hls::MediaPlaylist;
 
 use super::flv::Flv;
-use super::pictures::{self, Known};
+use super::pictures::{self, GRID, Grid, Known, Written};
 use super::plain::{NoFile, Wanted};
 use super::span::{BadSpan, Span};
 use super::url::{self, Named, What};
@@ -24,6 +24,13 @@ use crate::store::{Format, Index, Part, PartState, Recording};
 
 /// The parameter that holds the token.
 pub const TOKEN: &str = "s";
+
+/// The parameter that says whose times the list of small pictures has: the recording's, or with [`CLOCK_WALL`] those of the
+/// clock since its beginning.
+pub(super) const CLOCK: &str = "clock";
+
+/// See [`CLOCK`].
+pub(super) const CLOCK_WALL: &str = "wall";
 
 /// What will not change any more may be kept for a day; then it is asked for again, as it may have been deleted.
 const KEEP: &str = "public, max-age=86400";
@@ -173,7 +180,7 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
             file(from, part, "video/mp4").await?
         }
         What::Poster | What::Thumbnails | What::Sheet(..) => {
-            pictured(app, &from, &recording, known(index, parts).await?, named.what, &token()).await?
+            pictured(app, &from, &recording, known(index, parts).await?, named.what, &query, &token()).await?
         }
         What::Mp4 | What::Flv => {
             let span = Span::of(&query, &parts)?;
@@ -255,19 +262,28 @@ async fn pictured(
     recording: &Recording,
     parts: Vec<Known>,
     what: What,
+    query: &Query,
     token: &str,
 ) -> Result<Response, Failure> {
     let (pictures, snapshots, id) = (&app.replays.pictures, &app.snapshots, &recording.id);
     let caching = if recording.state.is_open() { "max-age=60" } else { KEEP };
+    let total_ms = parts.iter().map(|(part, _)| part.duration_ms).sum();
+    let grid = Grid::new(total_ms, recording.state.is_open());
     let jpeg = match what {
         What::Sheet(part, number) => {
-            let plans = pictures::plans(&parts);
+            let is_other = query.get(GRID).is_some_and(|asked| asked != grid.to_string());
+            let plans = if is_other { Vec::new() } else { pictures::plans(&parts, grid) };
             let plan = plans.iter().find(|plan| (plan.part, plan.number) == (part, number));
             pictures.sheet(snapshots, from, id, &parts, plan.ok_or(Failure::Absent)?).await?.jpeg.clone()
         }
         What::Poster => pictures.poster(snapshots, from, id, &parts).await?,
         _ => {
-            let list = pictures.list(snapshots, from, id, &parts, &format!("?{TOKEN}={token}")).await?;
+            let by_clock = query.get(CLOCK) == Some(CLOCK_WALL);
+            let written = Written {
+                query: &format!("?{TOKEN}={token}"),
+                clock_from: by_clock.then_some(recording.started_ms),
+            };
+            let list = pictures.list(snapshots, from, id, &parts, grid, written).await?;
             // A token in it is one viewer's.
             return Ok(
                 Response::bytes(200, "text/vtt; charset=utf-8", list).with("Cache-Control", "no-store")

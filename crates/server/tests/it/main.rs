@@ -16,6 +16,7 @@ mod hls;
 mod hostile;
 mod http;
 mod http2;
+mod live_page;
 mod logs;
 mod metrics;
 mod operate;
