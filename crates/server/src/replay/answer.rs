@@ -203,7 +203,7 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let response = conditional::answer(head, response);
     let is_view = held.is_none() && begins(head, named.what);
     let bytes = if head.method == Method::Head { 0 } else { response.length() };
-    replays.figures.note(is_view && response.status() < 300, bytes);
+    replays.figures.note(&store.writer, &recording.id, is_view && response.status() < 300, bytes);
     Ok(response)
 }
 

@@ -36,7 +36,10 @@ pub async fn running(app: &App, head: &Head, stream: &str, stretch: Stretch) -> 
     let uri = format!("{up}replay/{id}.m3u8?{TOKEN}={token}{wanted}");
     let text = playlist::of_one(&recording, uri).to_string();
     let is_get = head.method == Method::Get;
-    app.replays.figures.note(is_get, if is_get { text.len() as u64 } else { 0 });
+    if let Ok(store) = app.records.store() {
+        let bytes = if is_get { text.len() as u64 } else { 0 };
+        app.replays.figures.note(&store.writer, id, is_get, bytes);
+    }
     // The token in it is one viewer's.
     Some(Response::bytes(200, "application/vnd.apple.mpegurl", text).with("Cache-Control", "no-store"))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use testkit::http::{self, Answer};
 use weir::operator::keys::{self, Scope};
-use weir::store::{Format, Key, Part, PartState, Recording, State};
+use weir::store::{Format, Key, Part, PartState, Recording, State, Watched};
 
 use crate::ffmpeg::{self, Packet, Running};
 use crate::harness::{Folder, PATIENCE, Weir};
@@ -119,9 +119,12 @@ fn a_show_is_replayed_frame_by_frame_in_every_form() {
         assert_eq!(get(&weir, &format!("/replay/{id}.mp4?{bad}"), "").status, 400, "{bad}");
     }
     assert_eq!(get(&weir, &format!("/replay/{id}.mp4?from=1000"), "").status, 409);
-    assert!(
-        weir.app().replays.figures.views() >= 4 && weir.app().replays.figures.bytes() > file.len() as u64
-    );
+    let figures = &weir.app().replays.figures;
+    assert!(figures.views() >= 4 && figures.bytes() > file.len() as u64);
+    // The same is known of each recording, and outlives the server.
+    weir.block_on(store.writer.flush());
+    let watched = weir.block_on(store.index.find(id)).expect("the index").expect("the recording").watched;
+    assert_eq!(watched, Watched { views: figures.views(), bytes: figures.bytes() });
 }
 
 #[test]
@@ -187,6 +190,7 @@ fn make(weir: &Weir, duration_ms: u64, bytes: u64) -> Recording {
         gaps: 0,
         hidden: false,
         expires_ms: None,
+        watched: Watched::default(),
     };
     let part = Part {
         recording: MADE.into(),
