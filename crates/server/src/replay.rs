@@ -17,6 +17,7 @@ mod about;
 mod answer;
 mod figures;
 mod flv;
+mod held;
 mod pictures;
 mod plain;
 mod playlist;

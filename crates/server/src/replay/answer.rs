@@ -7,6 +7,7 @@ use control::query::Query;
 use media::hls::MediaPlaylist;
 
 use super::flv::Flv;
+use super::held::{self, Shown};
 use super::pictures::{self, GRID, Grid, Known, Written};
 use super::plain::{NoFile, Wanted};
 use super::span::{BadSpan, Span};
@@ -155,8 +156,9 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let index = &store.index;
     let recording =
         index.find(&named.id).await?.filter(|recording| !recording.hidden).ok_or(Failure::Absent)?;
-    let all = index.parts(&named.id).await?;
-    let parts: Vec<Part> = all.iter().filter(|part| part.format == Format::Fmp4).cloned().collect();
+    let shown = held::shown(app, index, recording).await?;
+    let parts = shown.parts();
+    let Shown { recording, files: all } = shown;
     let token = || held.map_or_else(|| replays.tokens.issue(&named.id, now), str::to_owned);
     let response = match named.what {
         What::Playlist => {
@@ -239,7 +241,7 @@ async fn list(
 ) -> Result<MediaPlaylist, Failure> {
     let mut known = Vec::new();
     for part in parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part))) {
-        let keys = index.keys(&recording.id, part.number).await?;
+        let keys = held::keys(index, &part).await?;
         known.push((part, keys));
     }
     Ok(playlist::of(&known, recording.state.is_open(), span, uri))
@@ -249,7 +251,7 @@ async fn list(
 async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, Failure> {
     let mut known = Vec::new();
     for part in parts {
-        let keys = index.keys(&part.recording, part.number).await?;
+        let keys = held::keys(index, &part).await?;
         known.push((part, keys));
     }
     Ok(known)

@@ -3,13 +3,13 @@
 use hub::Name;
 
 use super::answer::{CLOCK, CLOCK_WALL};
-use super::{TOKEN, playlist, url};
+use super::{TOKEN, held, playlist, url};
 use crate::app::App;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::record::Running;
 use crate::shift::Stretch;
-use crate::store::{Filter, Format, Page, Recording};
+use crate::store::{Filter, Page, Recording};
 use crate::time;
 
 /// What of the stretch was recorded of the stream's running show, as a playlist that leads to that of the recording. `None`
@@ -75,10 +75,10 @@ async fn find(app: &App, stream: &str, stretch: Stretch) -> Result<Option<Record
     // The newest is that of the running show, if there is one.
     let newest = store.index.list(&filter, &Page { before: None, limit: 1 }).await?.pop();
     let Some(recording) = newest.filter(|recording| recording.state.is_open()) else { return Ok(None) };
-    let parts = store.index.parts(&recording.id).await?;
-    let is_in = parts.iter().filter(|part| part.format == Format::Fmp4).any(|part| {
+    let shown = held::shown(app, &store.index, recording).await?;
+    let is_in = shown.parts().iter().any(|part| {
         let end = part.wall_ms.saturating_add_unsigned(part.duration_ms);
         part.wall_ms < stretch.to_ms() && end > stretch.from_ms()
     });
-    Ok(is_in.then_some(recording))
+    Ok(is_in.then_some(shown.recording))
 }

@@ -360,3 +360,67 @@ fn without_recordings_there_are_no_replays_and_the_app_may_be_called_so() {
     let _publisher = crate::show::on_air(&weir, "replay/room1");
     assert!(testkit::viewer::Viewer::open(&weir.flv_url("replay/room1")).is_ok());
 }
+
+#[test]
+fn what_hls_holds_back_is_not_seen_in_the_recording_either() {
+    let data = Folder::new("replay");
+    let weir = Weir::start_file_in(data.path(), RULES, &[("hls.delay_seconds", "600")]);
+    let push = ffmpeg::push(&weir.rtmp_url("live/room1"), 9);
+    weir.wait_for("some of it", || {
+        the_recording(&weir).is_some_and(|recording| recording.duration_ms > 4_000)
+    });
+    let id = the_recording(&weir).expect("a recording").id;
+    let listed = |target: &str| {
+        let outer = get(&weir, target, "").text();
+        let inner =
+            outer.lines().last().expect("an address").rsplit("../").next().expect("a path").to_owned();
+        let folder = if inner.starts_with("replay/") { "/" } else { "/replay/" };
+        get(&weir, &format!("{folder}{inner}"), "").text()
+    };
+    let about = || -> serde_json::Value {
+        serde_json::from_slice(&get(&weir, &format!("/api/v1/replays/{id}"), "").body).expect("JSON")
+    };
+    let file = |name: &str| format!("/replay/{id}{name}");
+    // Nothing is as old as that, of what goes on and of what has just ended.
+    let nothing_is_shown = || {
+        let list = listed(&file(".m3u8"));
+        assert!(!list.contains("#EXTINF") && !list.contains("ENDLIST"), "{list}");
+        for (name, status) in
+            [("/1.mp4", 404), (".mp4", 409), (".flv", 409), (".jpg", 404), ("/sheet-1-0.jpg", 404)]
+        {
+            assert_eq!(get(&weir, &file(name), "").status, status, "{name}");
+        }
+        assert_eq!((&about()["duration_ms"], &about()["recording"]), (&0.into(), &true.into()));
+    };
+    nothing_is_shown();
+    // Ten minutes less three seconds later, what was pushed more than three seconds ago can be seen, and no more.
+    let set = |ms: i64| weir.clock.set_unix_ms(weir.clock.unix_ms() + ms);
+    set(597_000);
+    weir.wait_for("what is old enough", || about()["duration_ms"].as_u64() > Some(0));
+    let pushed = the_recording(&weir).expect("a recording").duration_ms;
+    let seen = about()["duration_ms"].as_u64().expect("a length");
+    let late = i64::try_from(seen).unwrap() + 3_000 - i64::try_from(pushed).unwrap();
+    // The index is a second or two behind the push, and a list that was asked for later is longer.
+    assert!(late < 2_500, "{seen} of {pushed}");
+    let part = get(&weir, &file("/1.mp4"), "").body.len() as u64;
+    assert!(part > 0 && part < the_recording(&weir).expect("a recording").bytes);
+    let found = packets(&["-i", &url(&weir, &file(".flv"))]);
+    assert!(
+        hashes(&found, 0).len() as u64 <= 25 * (seen / 1_000 + 2),
+        "{} pictures",
+        hashes(&found, 0).len()
+    );
+    set(-597_000);
+    assert_eq!(push.wait().code, Some(0));
+    let recording = finished(&weir);
+    nothing_is_shown();
+    set(601_000);
+    assert_eq!(about()["recording"], false);
+    let list = get(&weir, &file(".m3u8"), "").text();
+    assert!(list.ends_with("#EXT-X-ENDLIST\n"), "{list}");
+    let found = packets(&["-i", &url(&weir, &file(".mp4"))]);
+    assert_eq!(
+        (hashes(&found, 0).len(), about()["duration_ms"].as_u64()),
+        (225, Some(recording.duration_ms))
+    );
+}
