@@ -26,7 +26,7 @@ use crate::operator::Operator;
 use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
-use crate::replay::Replays;
+use crate::replay::{self, Replays};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
@@ -212,6 +212,7 @@ impl Server {
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
         tasks.spawn(hls::run(app.clone()));
+        tasks.spawn(replay::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
         } else if let Some(certificate) = app.certificate.clone() {

@@ -55,7 +55,7 @@ pub use playlist::playlist;
 pub use prune::expired;
 pub use recover::{Outcome, reindex};
 pub use rules::{Options, Rule, nearest};
-pub(crate) use scan::scan_at;
+pub(crate) use scan::scan_stretch;
 pub use supervisor::{run, stop};
 pub use whole::{NotOne, Whole};
 

@@ -18,9 +18,12 @@ mod answer;
 mod figures;
 mod flv;
 mod held;
+mod kept;
+mod made;
 mod pictures;
 mod plain;
 mod playlist;
+mod prepare;
 mod running;
 mod span;
 mod token;
@@ -29,6 +32,7 @@ pub mod url;
 pub use about::{About, Missing, about};
 pub use answer::{TOKEN, answer, unreadable};
 pub use figures::Figures;
+pub use prepare::{prepare, run};
 pub use running::{Beside, beside, running};
 
 use crate::secrets::Secrets;
@@ -39,7 +43,8 @@ pub struct Replays {
     /// What is counted.
     pub figures: Figures,
     tokens: token::Tokens,
-    plains: plain::Plains,
+    plains: made::Made<plain::Plain>,
+    flvs: made::Made<flv::Plan>,
     pictures: pictures::Pictures,
 }
 
@@ -50,7 +55,8 @@ impl Replays {
         Ok(Replays {
             figures: Figures::default(),
             tokens,
-            plains: plain::Plains::default(),
+            plains: made::Made::default(),
+            flvs: made::Made::default(),
             pictures: pictures::Pictures::default(),
         })
     }

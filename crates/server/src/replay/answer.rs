@@ -1,15 +1,18 @@
 //! A viewer's request for a replay.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use control::query::Query;
 use media::hls::MediaPlaylist;
 
-use super::flv::Flv;
-use super::held::{self, Shown};
-use super::pictures::{self, GRID, Grid, Known, Written};
-use super::plain::{NoFile, Wanted};
+use super::flv::{self, Flv};
+use super::held::{self, Known, Shown};
+use super::kept::Place;
+use super::made::{NoFile, Wanted};
+use super::pictures::{self, GRID, Grid, Written};
+use super::plain::Plain;
 use super::span::{BadSpan, Span};
 use super::url::{self, Named, What};
 use super::{Replays, playlist};
@@ -19,6 +22,7 @@ use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::viewer::{self, Client};
+use crate::read_at::ReadAt;
 use crate::snapshot;
 use crate::storage::Opener;
 use crate::store::{Format, Index, Part, PartState, Recording};
@@ -182,7 +186,8 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
             file(from, part, "video/mp4").await?
         }
         What::Poster | What::Thumbnails | What::Sheet(..) => {
-            pictured(app, &from, &recording, known(index, parts).await?, named.what, &query, &token()).await?
+            let known = held::known(index, parts).await?;
+            pictured(app, &from, &recording, known, named.what, &query, &token()).await?
         }
         What::Mp4 | What::Flv => {
             let span = Span::of(&query, &parts)?;
@@ -196,8 +201,11 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
                 ([one], [_]) if span == Span::ALL && one.state != PartState::Open => {
                     file(from, one, media_type).await?
                 }
-                _ if format == Format::Mp4 => plain(replays, from, &recording, parts, span).await?,
-                _ => remuxed(replays, from, &recording, parts, span).await?,
+                _ => {
+                    let known = held::known(index, parts).await?;
+                    let one = One { recording: &recording, parts: known, span, format, root };
+                    one_file(replays, from, one, media_type).await?
+                }
             };
             named_file(response, &recording, format)
         }
@@ -239,22 +247,9 @@ async fn list(
     span: Span,
     uri: impl Fn(&Part) -> String,
 ) -> Result<MediaPlaylist, Failure> {
-    let mut known = Vec::new();
-    for part in parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part))) {
-        let keys = held::keys(index, &part).await?;
-        known.push((part, keys));
-    }
+    let touched = parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part)));
+    let known = held::known(index, touched.collect()).await?;
     Ok(playlist::of(&known, recording.state.is_open(), span, uri))
-}
-
-/// Its parts with where a decoder can start in each.
-async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, Failure> {
-    let mut known = Vec::new();
-    for part in parts {
-        let keys = held::keys(index, &part).await?;
-        known.push((part, keys));
-    }
-    Ok(known)
 }
 
 /// Its pictures.
@@ -306,39 +301,41 @@ async fn file(from: Opener, part: &Part, media_type: &str) -> Result<Response, F
     Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
 }
 
-/// All parts, or what of them is in the span, as one plain MP4.
-async fn plain(
-    replays: &Replays,
-    from: Opener,
-    recording: &Recording,
-    parts: Vec<Part>,
+/// All parts of a recording, or what of them is in the span, as one file.
+struct One<'a> {
+    recording: &'a Recording,
+    parts: Vec<Known>,
     span: Span,
-) -> Result<Response, Failure> {
-    let bytes = parts.iter().map(|part| part.bytes).sum();
-    let wanted = Wanted { id: recording.id.clone(), span, bytes };
-    let tag = format!("{}-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let plain = replays.plains.get(wanted, from, parts).await?;
-    let range = 0..plain.len();
-    let caching = if recording.state.is_open() { "no-store" } else { KEEP };
-    let body = Body::File { file: plain, range };
-    Ok(Response::body(200, "video/mp4", body).with_etag(&tag).with("Cache-Control", caching))
+    /// MP4 or FLV.
+    format: Format,
+    root: &'a Path,
 }
 
-/// The same as FLV.
-async fn remuxed(
+async fn one_file(
     replays: &Replays,
     from: Opener,
-    recording: &Recording,
-    parts: Vec<Part>,
-    span: Span,
+    one: One<'_>,
+    media_type: &'static str,
 ) -> Result<Response, Failure> {
-    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
-    let tag = format!("{}-flv-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let flv = replays.plains.in_turn(move || Flv::make(&from, &parts, span)).await?;
-    let range = 0..flv.len();
+    let One { recording, parts, span, format, root } = one;
+    let bytes = parts.iter().map(|(part, _)| part.bytes).sum();
+    let wanted = Wanted { id: recording.id.clone(), span, bytes };
+    let tag = format!("{}-{}-{}-{}-{bytes:x}", recording.id, format.word(), span.from_ms, span.to_ms);
+    let place = Place::of(root, recording, &parts, format.word()).filter(|_| span == Span::ALL);
+    let (file, len): (Arc<dyn ReadAt>, u64) = if format == Format::Flv {
+        let make = move || flv::Plan::make(&from, &parts, span, place.as_ref());
+        let plan = replays.flvs.get(wanted, make).await?;
+        let len = plan.len();
+        (Arc::new(Flv::new(plan)), len)
+    } else {
+        let make = move || Plain::make(&from, &parts, span, place.as_ref());
+        let plain = replays.plains.get(wanted, make).await?;
+        let len = plain.len();
+        (plain, len)
+    };
     let caching = if recording.state.is_open() { "no-store" } else { KEEP };
-    let body = Body::File { file: Arc::new(flv), range };
-    Ok(Response::body(200, "video/x-flv", body).with_etag(&tag).with("Cache-Control", caching))
+    let body = Body::File { file, range: 0..len };
+    Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
 }
 
 /// Names the file for whoever saves it. Stream names are letters, digits and a few signs.

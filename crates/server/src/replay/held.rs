@@ -41,11 +41,18 @@ pub(super) async fn shown(app: &App, index: &Index, recording: Recording) -> Res
     Ok(Shown { recording: going_on(recording, &files), files })
 }
 
-/// Where a decoder can start in a part, as far as the part goes.
-pub(super) async fn keys(index: &Index, part: &Part) -> Result<Vec<Key>, sqlx::Error> {
-    let mut keys = index.keys(&part.recording, part.number).await?;
-    keys.retain(|key| key.offset < part.bytes);
-    Ok(keys)
+/// A part and where a decoder can start in it, as far as it goes.
+pub(super) type Known = (Part, Vec<Key>);
+
+/// These parts with where a decoder can start in each.
+pub(super) async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, sqlx::Error> {
+    let mut known = Vec::new();
+    for part in parts {
+        let mut keys = index.keys(&part.recording, part.number).await?;
+        keys.retain(|key| key.offset < part.bytes);
+        known.push((part, keys));
+    }
+    Ok(known)
 }
 
 /// When the last of a part came, in milliseconds since 1970.

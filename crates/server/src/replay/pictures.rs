@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::held::Known;
 use super::url;
 use crate::snapshot::{self, Failure, MAX_TILES, Sheet, Snapshots, Sprites, Width};
 use crate::storage::Opener;
@@ -39,9 +40,6 @@ const POSTER_AT: u64 = 10;
 
 /// The parameter that says how the sheets are laid out, in addresses of a recording that goes on.
 pub(super) const GRID: &str = "grid";
-
-/// A part and where a decoder can start in it.
-pub(super) type Known = (Part, Vec<Key>);
 
 /// The pictures that were asked for of late.
 #[derive(Debug)]
