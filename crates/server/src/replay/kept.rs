@@ -128,7 +128,7 @@ mod tests {
         for bad in [
             &whole[..whole.len() - 1],
             &whole[..20],
-            &[&[b'W'], &whole[1..]].concat(),
+            &[&b"W"[..], &whole[1..]].concat(),
             &[&whole[..16], &[0xff; 8], &whole[24..]].concat(),
         ] {
             fs::write(&place(7).path, bad).unwrap();
