@@ -90,5 +90,8 @@ fn without_a_recording_the_beginning_is_there_while_it_is_in_memory() {
     assert_eq!(get(&weir, "/live/room1.m3u8").status, 200);
     weir.wait_for("the beginning", || live(&weir)["urls"]["from_start"].is_string());
     assert!(live(&weir)["recording"].is_null());
-    weir.wait_for("the beginning to leave the window", || live(&weir)["urls"]["from_start"].is_null());
+    weir.wait_for("the beginning to leave the window", || {
+        let live = live(&weir);
+        live["on_air"] == true && live["urls"]["from_start"].is_null()
+    });
 }
