@@ -39,7 +39,21 @@ export interface Live extends Item {
   /** How far back HLS goes at this moment, in seconds. */
   rewind_seconds?: number;
   /** `hls` is missing where it is switched off. */
-  urls: { rtmp_port: number | null; hls?: string | null };
+  /** The recording of this show, if one goes on. */
+  recording?: Recording | null;
+  /** `hls` is missing where it is switched off, `from_start` when the beginning of the show is not kept. */
+  urls: { rtmp_port: number | null; hls?: string | null; from_start?: string | null };
+}
+
+/** The recording of a show that goes on. */
+export interface Recording {
+  id: string;
+  /** When it began, in milliseconds since 1970 by the server's clock. */
+  started_ms: number;
+  /** How long ago that was. */
+  age_ms: number;
+  /** The list of its small pictures, by seconds since it began. */
+  thumbnails: string | null;
 }
 
 /** Why the server said no, in both languages. */

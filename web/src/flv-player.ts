@@ -39,6 +39,10 @@ export class FlvPlayer implements Playback {
     return this.motion.play();
   }
 
+  date(): null {
+    return null;
+  }
+
   catchUp(): void {
     this.stalls.forget();
     const there = newest(this.video.currentTime, spans(this.video.buffered));

@@ -63,6 +63,13 @@ export class HlsPlayer implements Playback {
     return { start: Math.min(details.fragmentStart + MARGIN_S, end), end, position, buffered };
   }
 
+  date(time: number): number | null {
+    const fragments = this.details?.fragments ?? [];
+    const fragment = fragments.filter((one) => one.start <= time).at(-1) ?? fragments[0];
+    if (!fragment?.programDateTime) return null;
+    return fragment.programDateTime + (time - fragment.start) * 1_000;
+  }
+
   get levels(): Level[] {
     const levels = this.hls?.levels ?? [];
     if (levels.length < 2) return [];

@@ -12,6 +12,7 @@ const PATHS = {
   play: 'M8 5.5v13l10.5-6.5z',
   pause: 'M8.5 5.5v13M15.5 5.5v13',
   rate: 'M4.5 16.5a8.5 8.5 0 1 1 15 0M12 13.5l3.5-4.5M12 13.5v.01',
+  fromStart: 'M6 5.5v13M18.5 5.5v13L9.5 12z',
   quality: 'M4 8h9M17 8h3M15 6v4M4 16h3M11 16h9M9 14v4',
   download: 'M12 4v11M7.5 11L12 15.5 16.5 11M5 19.5h14',
   share: 'M12 15V4M8 7.5L12 3.5l4 4M6 11v9h12v-9',

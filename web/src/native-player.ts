@@ -3,6 +3,9 @@ import { spans, type Level, type Listener, type Playback, type Range } from './p
 import type { Start } from './hls-player';
 import type { Stalls } from './stalls';
 
+/** Apple's knows which date its time 0 is. */
+type AppleVideo = HTMLVideoElement & { getStartDate?: () => Date };
+
 /** Nearer to the newest picture than this, a jump to it would only be seen as a jump. */
 const NEAR_S = 4;
 
@@ -24,6 +27,8 @@ export class NativePlayer implements Playback {
     this.motion.on('loadedmetadata', () => {
       const end = this.range?.end;
       if (start.at === 'behind' && end !== undefined) this.seek(end - start.seconds);
+      // What still grows would begin at its end otherwise.
+      if (start.at === 'time' && this.live) this.seek(start.seconds);
     });
     this.motion.on('error', () => {
       if (this.dead) return;
@@ -46,6 +51,11 @@ export class NativePlayer implements Playback {
     if (seekable.length === 0) return null;
     const buffered = spans(this.video.buffered);
     return { start: seekable.start(0), end: seekable.end(seekable.length - 1), position, buffered };
+  }
+
+  date(time: number): number | null {
+    const zero = (this.video as AppleVideo).getStartDate?.().getTime() ?? NaN;
+    return Number.isNaN(zero) ? null : zero + time * 1_000;
   }
 
   play(): Promise<void> {

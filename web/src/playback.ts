@@ -39,6 +39,8 @@ export interface Playback {
   readonly behind: number | null;
   /** Null when only the newest picture can be had, and while nothing is known yet. */
   readonly range: Range | null;
+  /** When a time of the range was, in milliseconds since 1970 by the server's clock; null when that is not known. */
+  date(time: number): number | null;
   /** Best first; empty when there is nothing to choose. */
   readonly levels: Level[];
   /** The chosen one of `levels`; null lets the player choose. */

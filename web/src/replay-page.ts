@@ -98,7 +98,8 @@ export function replayPage(page: HTMLElement, where: Replay, asked: string | nul
     const rests = room.resting && room.playback?.range !== null;
     start.render(rests ? (state.is === 'ended' ? 'again' : 'play') : null);
     drawPoster(poster, room);
-    if (!thumbnails && show?.urls.thumbnails) thumbnails = new Thumbnails(show.urls.thumbnails);
+    if (show?.urls.thumbnails && thumbnails?.grows !== show.recording)
+      thumbnails = new Thumbnails(show.urls.thumbnails, show.recording);
     headline.hidden = show === null;
     setText(title, name);
     setText(badge, text(show?.recording ? 'recording' : 'replay'));

@@ -15,6 +15,7 @@ import { since } from './since';
 import { stage } from './stage';
 import { startButton } from './start';
 import { current, text } from './strings';
+import { Thumbnails } from './thumbnails';
 import { inside, worthIt } from './timeline';
 import { timelineRow } from './timeline-row';
 import { videoShape } from './video-shape';
@@ -69,7 +70,22 @@ export function roomPage(page: HTMLElement, where: Room, asked: string | null): 
     toggle,
     skip,
   });
-  const line = timelineRow({ seek: (to) => room.seek(to), toLive: () => room.toLive(), tile: () => null });
+  let thumbnails: { of: string; pictures: Thumbnails } | null = null;
+  const tile = (time: number) => {
+    const recording = room.live?.recording;
+    const at = room.recordedAt(time);
+    if (!recording?.thumbnails || at === null) return null;
+    // The address is another one in each answer; the pictures are the same.
+    if (thumbnails?.of !== recording.id)
+      thumbnails = { of: recording.id, pictures: new Thumbnails(recording.thumbnails, true) };
+    return thumbnails.pictures.at(at);
+  };
+  const line = timelineRow({
+    seek: (to) => room.seek(to),
+    toLive: () => room.toLive(),
+    restart: () => room.restart(),
+    tile,
+  });
   const player = h('section', { class: 'player' }, picture.element, line.element, buttons.element);
   const start = startButton(toggle);
   picture.element.append(start.element, buttons.tapForSound);
@@ -105,7 +121,8 @@ export function roomPage(page: HTMLElement, where: Room, asked: string | null): 
     picture.render(state);
     buttons.render(state.is === 'playing' || state.is === 'stalled');
     start.render(state.is === 'paused' && state.kept ? 'play' : null);
-    line.render(shown || state.is === 'connecting' ? room.timeline : null);
+    const seekable = shown || state.is === 'connecting';
+    line.render(seekable ? room.timeline : null, seekable && room.hasStart);
     setAttribute(page, 'data-shown', String(shown));
     setAttribute(main, 'data-alone', String(state.is === 'refused'));
     setText(title, name);

@@ -23,6 +23,9 @@ const ASK_AFTER_STALL_MS = 1_500;
 /** A muted page that nobody looks at stops loading after this time. It costs the host's money. */
 const UNSEEN_MS = 20_000;
 
+/** Where a connection begins: as players know it, or so many seconds into the recording of the show. */
+type From = Start | { at: 'show'; seconds: number };
+
 /** A live room: keeps asking the server, and keeps the player playing whenever there is something to play. */
 export class LiveRoom {
   state: State = { is: 'loading' };
@@ -34,7 +37,7 @@ export class LiveRoom {
   private player: Playback | null = null;
   private way: Way | null = null;
   /** Where the next connection begins; before now while the viewer looks at what is past. */
-  private start: Start = { at: 'live' };
+  private start: From = { at: 'live' };
   private flvFailed = false;
   private seen = false;
   private attempt = 0;
@@ -43,6 +46,7 @@ export class LiveRoom {
   private unseenTimer = 0;
   /** Answers to earlier questions than the last are dropped. */
   private question = 0;
+  private answeredAt = 0;
 
   /** `asked` is the player that the page's address asks for: `ws`, `hls`, or `native` for the browser's own HLS. */
   constructor(
@@ -74,7 +78,23 @@ export class LiveRoom {
 
   /** Whether the viewer looks at what is past. */
   get rewound(): boolean {
-    return this.start.at === 'behind';
+    return this.start.at !== 'live';
+  }
+
+  /** Whether the show can be watched from its beginning. */
+  get hasStart(): boolean {
+    const { live } = this;
+    return Boolean(live?.on_air && live.urls.from_start && hlsWay(this.browser, this.native));
+  }
+
+  /** Which second of the recording of this show a time of the timeline is, by the clock; null when there is none. */
+  recordedAt(time: number): number | null {
+    const { live, timeline, player } = this;
+    if (!live?.recording || !timeline) return null;
+    const date = player?.date(time);
+    if (date) return (date - live.recording.started_ms) / 1_000;
+    const age = live.recording.age_ms + performance.now() - this.answeredAt;
+    return age / 1_000 - (timeline.end - time);
   }
 
   /** Whether it stands because the viewer wants it to. */
@@ -131,18 +151,32 @@ export class LiveRoom {
     const line = this.timeline;
     if (!line) return;
     if (atLive(line, to)) return this.toLive();
-    this.start = { at: 'behind', seconds: line.end - Math.max(to, line.start) };
+    const there = Math.max(to, line.start);
+    this.start =
+      this.start.at === 'show'
+        ? { at: 'show', seconds: there - line.start }
+        : { at: 'behind', seconds: line.end - there };
     if (!this.player?.range) return this.change();
     this.player.seek(to);
     void this.player.play();
     this.changed();
   }
 
+  /** Goes to the beginning of the show: in its recording, else in what is kept of it. */
+  restart(): void {
+    const { timeline, live, start } = this;
+    if (!live?.recording) return this.seek(timeline?.start ?? 0);
+    if (start.at === 'show' && this.player?.range) return this.seek(this.player.range.start);
+    this.start = { at: 'show', seconds: 0 };
+    this.change();
+  }
+
   /** Back to the newest picture, by the way that is best for it. */
   toLive(): void {
+    const recorded = this.start.at === 'show';
     this.start = { at: 'live' };
     const choice = this.live && this.choose(this.live);
-    if (choice?.way && choice.way !== this.way) return this.change();
+    if (recorded || (choice?.way && choice.way !== this.way)) return this.change();
     this.play();
     this.changed();
   }
@@ -158,7 +192,10 @@ export class LiveRoom {
     const mine = ++this.question;
     const answer = await askRoom(this.room);
     if (mine !== this.question) return;
-    if (answer.kind === 'live') this.live = answer.live;
+    if (answer.kind === 'live') {
+      this.live = answer.live;
+      this.answeredAt = performance.now();
+    }
     if (this.player) this.watch(answer);
     else this.act(answer);
     this.changed();
@@ -184,10 +221,13 @@ export class LiveRoom {
   private connect(way: Way): void {
     const urls = addresses(location, this.room, null);
     const listener = this.listener();
-    const { video, start, stalls } = this;
+    const { video, stalls } = this;
     this.way = way;
-    if (way === 'hls') this.player = new HlsPlayer(video, urls.hls, start, stalls, listener);
-    else if (way === 'native') this.player = new NativePlayer(video, urls.hls, start, stalls, listener);
+    const hls = this.start.at === 'show' ? urls.fromStart : urls.hls;
+    // A recording that grows is played like one that is complete.
+    const start: Start = this.start.at === 'show' ? { at: 'time', seconds: this.start.seconds } : this.start;
+    if (way === 'hls') this.player = new HlsPlayer(video, hls, start, stalls, listener);
+    else if (way === 'native') this.player = new NativePlayer(video, hls, start, stalls, listener);
     else this.player = new FlvPlayer(video, this.wanted === 'ws' ? urls.ws : urls.http, stalls, listener);
     this.askIn(FIGURES_MS);
   }
@@ -272,7 +312,9 @@ export class LiveRoom {
     clearTimeout(this.goodTimer);
     const range = this.player?.range;
     // The next connection goes on where this one stood.
-    if (range && this.rewound) this.start = { at: 'behind', seconds: range.end - range.position };
+    if (range && this.start.at === 'behind')
+      this.start = { at: 'behind', seconds: range.end - range.position };
+    else if (range && this.start.at === 'show') this.start = { at: 'show', seconds: range.position };
     this.player?.destroy();
     this.player = null;
   }

@@ -17,6 +17,7 @@ test('a room keeps its address as it was signed', () => {
     http: 'http://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
     ws: 'ws://weir.test:8080/live/%E8%8C%B6.flv?txSecret=a%2Bb&txTime=65',
     hls: 'http://weir.test:8080/live/%E8%8C%B6.m3u8?txSecret=a%2Bb&txTime=65',
+    fromStart: 'http://weir.test:8080/live/%E8%8C%B6.m3u8?txSecret=a%2Bb&txTime=65&from=start',
     rtmp: 'rtmp://weir.test/live/%E8%8C%B6?txSecret=a%2Bb&txTime=65',
   });
 });

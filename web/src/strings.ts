@@ -81,6 +81,7 @@ const STRINGS = {
   behindValue: ['落后直播 {0}', '{0} behind live'],
   liveNow: ['直播', 'Live'],
   toLive: ['回到直播', 'Back to live'],
+  fromStart: ['从头看', 'From the start'],
   rewound: ['正在回看', 'looking back'],
 
   replay: ['直播回放', 'REPLAY'],

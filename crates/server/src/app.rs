@@ -28,7 +28,7 @@ use crate::operator::Operator;
 use crate::record::{self, Records};
 use crate::relay::{self, Relays};
 use crate::reload::{self, Reload};
-use crate::replay::Replays;
+use crate::replay::{self, Replays};
 use crate::room::{self, Rooms};
 use crate::secrets::Secrets;
 use crate::sessions::Sessions;
@@ -226,6 +226,7 @@ impl Server {
         if let Some(store) = app.rooms.store() {
             tasks.spawn(store.chat.clone().run());
         }
+        tasks.spawn(replay::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
         } else if let Some(certificate) = app.certificate.clone() {

@@ -41,6 +41,9 @@ use token::Tokens;
 /// Between two looks at who has left, and at which streams are to be packaged.
 const SWEEP: Duration = Duration::from_millis(250);
 
+/// How long after it came on air a show may send its first picture, in milliseconds.
+const START_SLACK_MS: i64 = 3_000;
+
 /// Most requests at a time that wait for a part or a segment. Each holds a connection and some kilobytes.
 const WAITING_MAX: usize = 50_000;
 
@@ -111,6 +114,13 @@ impl Hls {
         self.find(name, self.settings.container)
             .map_or(0, |packager| packager.shelf.listed_ms())
             .saturating_sub(self.settings.delay_ms)
+    }
+
+    /// Whether a player can go back to the beginning of this show, which came on air at `started_ms` since 1970.
+    pub fn keeps_start(&self, name: &Name, started_ms: i64) -> bool {
+        let first =
+            self.find(name, self.settings.container).and_then(|packager| packager.shelf.first_date_ms());
+        first.is_some_and(|first| first <= started_ms.saturating_add(START_SLACK_MS))
     }
 
     /// The packager of a stream that is on air. It is started where there is none; one whose stream is over, or that

@@ -55,7 +55,7 @@ pub use playlist::playlist;
 pub use prune::expired;
 pub use recover::{Outcome, reindex};
 pub use rules::{Options, Rule, nearest};
-pub(crate) use scan::scan_at;
+pub(crate) use scan::scan_stretch;
 pub use supervisor::{run, stop};
 pub use whole::{NotOne, Whole};
 
@@ -129,6 +129,15 @@ pub struct Alert {
     pub failure: Failure,
     /// Since when, in milliseconds since 1970.
     pub since_ms: i64,
+}
+
+/// The recording of a show that goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Its id.
+    pub id: String,
+    /// When its first frame came, in milliseconds since 1970.
+    pub started_ms: i64,
 }
 
 /// Why a recording was not begun.
@@ -211,6 +220,13 @@ impl Records {
     /// Whether a recording is in progress.
     pub fn is_open(&self, id: &str) -> bool {
         self.lock().open.contains_key(id)
+    }
+
+    /// The recording of a stream that goes on, if viewers are shown it and it has begun. The index is not asked.
+    pub fn running(&self, name: &Name) -> Option<Running> {
+        let table = self.lock();
+        let entry = table.open.values().find(|entry| entry.name == *name && !entry.is_hidden())?;
+        Some(Running { id: entry.id.clone(), started_ms: *entry.started_ms.get()? })
     }
 
     /// Why nothing can be recorded at the moment.
@@ -310,6 +326,9 @@ impl Records {
         let disk = self.disk.as_ref().map_err(|why| anyhow::anyhow!("{why}"))?;
         let Some(recording) = disk.store.index.find(id).await? else { return Ok(false) };
         let found = disk.store.index.set_hidden(id, hidden).await?;
+        if let Some(entry) = self.entry(id) {
+            entry.set_hidden(hidden);
+        }
         // Beside the files too, so that it is known when the index is made again.
         if let Some(queue) = self.entry(id).and_then(|entry| entry.queue.get().cloned()) {
             // It has no weight, so there is room.

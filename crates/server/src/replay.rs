@@ -17,9 +17,13 @@ mod about;
 mod answer;
 mod figures;
 mod flv;
+mod held;
+mod kept;
+mod made;
 mod pictures;
 mod plain;
 mod playlist;
+mod prepare;
 mod running;
 mod span;
 mod token;
@@ -28,7 +32,8 @@ pub mod url;
 pub use about::{About, Missing, about};
 pub use answer::{TOKEN, answer, unreadable};
 pub use figures::Figures;
-pub use running::running;
+pub use prepare::{prepare, run};
+pub use running::{Beside, beside, running};
 
 use crate::secrets::Secrets;
 
@@ -38,7 +43,8 @@ pub struct Replays {
     /// What is counted.
     pub figures: Figures,
     tokens: token::Tokens,
-    plains: plain::Plains,
+    plains: made::Made<plain::Plain>,
+    flvs: made::Made<flv::Plan>,
     pictures: pictures::Pictures,
 }
 
@@ -49,7 +55,8 @@ impl Replays {
         Ok(Replays {
             figures: Figures::default(),
             tokens,
-            plains: plain::Plains::default(),
+            plains: made::Made::default(),
+            flvs: made::Made::default(),
             pictures: pictures::Pictures::default(),
         })
     }

@@ -22,7 +22,7 @@ pub const DELAY_MAX_SECONDS: u64 = 600;
 const STRETCH_MAX_SECONDS: i64 = 6 * 3_600;
 
 /// The word for the beginning of a show.
-const START: &str = "start";
+pub const START: &str = "start";
 
 /// How a stream is to be played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub use chat::{ChatFigures, ChatWriter};
 pub use index::Index;
 pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
-pub use recording::{Filter, Format, Page, Part, PartState, Recording, State};
+pub use recording::{Filter, Format, Page, Part, PartState, Recording, State, Watched};
 pub use rooms::Rooms;
 pub use uploads::{Backlog, ToDelete, Upload, Uploads};
 pub use writer::Writer;

@@ -3,7 +3,7 @@
 //! | whose | parameters |
 //! | --- | --- |
 //! | Tencent | `txTimeshift=on`, `tsStart`, `tsEnd`, `tsFormat` (`unix_s`, or `human_s_8`: `YYYYMMDDHHMMSS`, UTC+8), `tsDelay` |
-//! | Aliyun | `aliyunols=on`, `lhs_start_unix_s_0`, `lhs_end_unix_s_0` or `lhs_vodend_unix_s_0`, `lhs_offset_unix_s_0` |
+//! | Aliyun | `aliyunols=on`, `lhs_start_unix_s_0`, `lhs_end_unix_s_0` or `lhs_vodend_unix_s_0`; `human_s_8` for `unix_s_0` as above; `lhs_offset_unix_s_0` or `..ms_0` |
 //!
 //! `tsCodecname` chooses a transcoding template; here there is one quality, so it is not read.
 
@@ -41,9 +41,13 @@ pub fn shift(query: &Query) -> Result<Option<Shift>, BadTime> {
         return Ok(Some(Shift { from, to, delay: seconds("tsDelay")? }));
     }
     if is_on("aliyunols") {
-        let to = seconds("lhs_end_unix_s_0")?.or(seconds("lhs_vodend_unix_s_0")?);
-        let (from, delay) = (seconds("lhs_start_unix_s_0")?, seconds("lhs_offset_unix_s_0")?);
-        return Ok(Some(Shift { from, to, delay }));
+        let human = |name: &'static str| text(query, name, east_8);
+        let start = seconds("lhs_start_unix_s_0")?.or(human("lhs_start_human_s_8")?);
+        let end = seconds("lhs_end_unix_s_0")?.or(human("lhs_end_human_s_8")?);
+        let vod_end = seconds("lhs_vodend_unix_s_0")?.or(human("lhs_vodend_human_s_8")?);
+        let delay = text(query, "lhs_offset_unix_ms_0", whole_seconds)?;
+        let delay = seconds("lhs_offset_unix_s_0")?.or(delay);
+        return Ok(Some(Shift { from: start, to: end.or(vod_end), delay }));
     }
     Ok(None)
 }
@@ -57,6 +61,11 @@ type Format = fn(&str) -> Option<String>;
 
 fn unix(text: &str) -> Option<String> {
     time(text, 10).map(|seconds| seconds.to_string())
+}
+
+/// Milliseconds, in seconds.
+fn whole_seconds(text: &str) -> Option<String> {
+    time(text, 10).map(|ms| (ms / 1_000).to_string())
 }
 
 /// Fourteen digits of Chinese time.
@@ -108,6 +117,9 @@ mod tests {
         check("aliyunols=on&lhs_offset_unix_s_0=7", Ok(Some(["", "", "7"])));
         check("aliyunols=on&lhs_start_unix_s_0=5&lhs_end_unix_s_0=9", Ok(Some(["5", "9", ""])));
         check("aliyunols=on&lhs_start_unix_s_0=5&lhs_vodend_unix_s_0=8", Ok(Some(["5", "8", ""])));
+        check("aliyunols=on&lhs_offset_unix_ms_0=30999", Ok(Some(["", "", "30"])));
+        let human = "aliyunols=on&lhs_start_human_s_8=20260131200000&lhs_end_human_s_8=20260131200100";
+        check(human, Ok(Some(["2026-01-31T20:00:00+08:00", "2026-01-31T20:01:00+08:00", ""])));
     }
 
     #[test]
@@ -118,6 +130,7 @@ mod tests {
             ("txTimeshift=on&tsFormat=human_s_8&tsEnd=房房2026013", "tsEnd"),
             ("txTimeshift=on&tsFormat=iso", "tsFormat"),
             ("aliyunols=on&lhs_offset_unix_s_0=-1", "lhs_offset_unix_s_0"),
+            ("aliyunols=on&lhs_start_human_s_8=1764000000", "lhs_start_human_s_8"),
         ] {
             check(query, Err(BadTime(name)));
         }

@@ -322,6 +322,11 @@ impl Window {
         self.listed_ms
     }
 
+    /// When the oldest segment that is listed begins, in milliseconds since 1970.
+    pub fn first_date_ms(&self) -> Option<i64> {
+        self.entries.front()?.date_ms
+    }
+
     /// What a multivariant playlist says of this one.
     pub fn bandwidth(&self) -> Option<Bandwidth> {
         let rate = |bytes: u64, ms: u64| bytes.saturating_mul(8_000).checked_div(ms);

@@ -146,6 +146,14 @@ impl Scanner {
         done
     }
 
+    /// Goes on at `offset`, where a box begins: what is before it is not looked at.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.held.clear();
+        self.needed = HEADER;
+        self.pending = None;
+        self.wanted = self.wanted.max(offset);
+    }
+
     /// Says how long the file is, and gives what is in it. Fragments that go on behind its end are not.
     pub fn finish(mut self, file_len: u64) -> Index {
         if self.error.is_none() {

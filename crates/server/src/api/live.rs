@@ -12,6 +12,8 @@ use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
 use crate::admission::Asked;
 use crate::http::head::Head;
 use crate::http::response::Response;
+use crate::replay::{self, Beside};
+use crate::shift;
 
 /// Most streams in a list.
 const LIST_MAX: usize = 200;
@@ -67,8 +69,22 @@ shape! {
         bitrate_kbps: u64,
         /// How many seconds back HLS goes at this moment; it grows from when it is first asked for.
         rewind_seconds: u64,
+        /// The recording of this show; null when none goes on.
+        recording: Option<LiveRecording>,
         /// Where to play it.
         urls: LiveUrls,
+    }
+
+    /// The recording of a show that goes on.
+    out struct LiveRecording {
+        /// Its id.
+        id: String,
+        /// When its first frame came, in milliseconds since 1970: finer than dates here are.
+        started_ms: i64,
+        /// How many milliseconds ago that was.
+        age_ms: u64,
+        /// WebVTT with small pictures for a seek bar, by milliseconds since its first frame; null without pictures.
+        thumbnails: Option<String>,
     }
 
     /// Paths, which a page resolves against the address that it has; RTMP is on another port.
@@ -79,6 +95,8 @@ shape! {
         ws_flv: String,
         /// HLS over HTTP; null when there is none.
         hls: Option<String>,
+        /// HLS from the beginning of the show; null when that is not kept.
+        from_start: Option<String>,
         /// The port of RTMP; null when it does not listen.
         rtmp_port: Option<u16>,
         /// The path over RTMP.
@@ -118,7 +136,18 @@ pub(super) fn one(call: &Call) -> Answer {
     let rtmp_port = app.ports().rtmp.map(|addr| addr.port());
     let rtmp_path = format!("/{app_name}/{stream_name}");
     let hls = app.config.hls.enabled.then(|| format!("/{app_name}/{stream_name}.m3u8"));
-    let urls = LiveUrls { ws_flv: path.clone(), flv: path, hls, rtmp_port, rtmp_path };
+    let recording = replay::beside(app, stream.name());
+    let age_ms = app.clock.now_ms().saturating_sub(stream.summary().started_ms);
+    let started_ms = app.clock.unix_ms().saturating_sub_unsigned(age_ms);
+    let is_kept = recording.is_some() || app.hls.keeps_start(stream.name(), started_ms);
+    let from_start = hls.as_ref().filter(|_| is_kept).map(|hls| format!("{hls}?from={}", shift::START));
+    let recording = recording.map(|Beside { id, started_ms, age_ms, thumbnails }| LiveRecording {
+        id,
+        started_ms,
+        age_ms,
+        thumbnails: Some(thumbnails).filter(|_| video.is_some()),
+    });
+    let urls = LiveUrls { ws_flv: path.clone(), flv: path, hls, from_start, rtmp_port, rtmp_path };
     let rewind_seconds = app.hls.kept_ms(stream.name()) / 1_000;
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
     let LiveItem { app, stream, title, on_air, viewers, started_at, cover } =
@@ -137,6 +166,7 @@ pub(super) fn one(call: &Call) -> Answer {
             audio,
             bitrate_kbps,
             rewind_seconds,
+            recording,
             urls,
         },
     ))

@@ -120,6 +120,10 @@ shape! {
         hidden: bool,
         /// When it will be deleted; null for never.
         expires_at: Option<String>,
+        /// How often somebody began to watch it, as far as was counted some seconds ago.
+        views: u64,
+        /// Bytes sent to those who watched it.
+        bytes_sent: u64,
     }
 
     /// A recording with its files.
@@ -476,6 +480,8 @@ fn recording(found: &Recording) -> RecordingState {
         gaps: found.gaps,
         hidden: found.hidden,
         expires_at: found.expires_ms.map(rfc3339),
+        views: found.watched.views,
+        bytes_sent: found.watched.bytes,
     }
 }
 

@@ -43,7 +43,7 @@ shape! {
         flv: Option<String>,
         /// A picture of it; null when it has none.
         poster: Option<String>,
-        /// WebVTT with small pictures for a seek bar; null when it has none, or still grows.
+        /// WebVTT with small pictures for a seek bar; null when it has none.
         thumbnails: Option<String>,
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn one(call: &Call) -> Answer {
         mp4: about.is_one_file.then(|| signed("mp4")),
         flv: about.is_one_file.then(|| signed("flv")),
         poster: has_video.then(|| pictured("jpg")),
-        thumbnails: (has_video && !is_open).then(|| pictured("vtt")),
+        thumbnails: has_video.then(|| pictured("vtt")),
     };
     let recording = &about.recording;
     let demo = &app.config.demo;

@@ -177,6 +177,8 @@ fn show(args: &Show, lang: Lang) -> anyhow::Result<()> {
         ("codecs", "编码", codecs.unwrap_or_default().join(" ")),
         ("gaps", "缺失", cell(&about["gaps"])),
         ("deleted at", "到期删除", cell(&about["expires_at"])),
+        ("views", "观看次数", cell(&about["views"])),
+        ("bytes sent", "发送字节", cell(&about["bytes_sent"])),
     ];
     let rows: Vec<_> =
         lines.into_iter().map(|(en, zh, value)| [lang.pick(en, zh).to_owned(), value]).collect();

@@ -245,6 +245,11 @@ impl Shelf {
         self.lock().window.as_ref().map_or(0, Window::listed_ms)
     }
 
+    /// When the oldest segment that is listed begins, in milliseconds since 1970.
+    pub(super) fn first_date_ms(&self) -> Option<i64> {
+        self.lock().window.as_ref().and_then(Window::first_date_ms)
+    }
+
     /// Told of every change.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()

@@ -58,6 +58,14 @@ impl Body {
         }
     }
 
+    /// The file on a disk that has the bytes, and where, if there is one.
+    pub fn disk(&self) -> Option<(Arc<dyn ReadAt>, Range<u64>)> {
+        match self {
+            Body::File { file, range } if file.disk().is_some() => Some((file.clone(), range.clone())),
+            Body::Pieces(_) | Body::File { .. } => None,
+        }
+    }
+
     /// Some of its bytes, of which it has at least so many. Nothing is copied.
     pub fn slice(self, wanted: Range<u64>) -> Body {
         match self {

@@ -1,5 +1,6 @@
 //! One recording in progress, as others see it: its orders, and how far they are carried out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ pub(super) struct Entry {
     pub(super) options: Options,
     /// Where its jobs go, as soon as there is a folder for it.
     pub(super) queue: OnceLock<Arc<Queue>>,
+    /// When its first frame came, in milliseconds since 1970, as soon as there is one.
+    pub(super) started_ms: OnceLock<i64>,
+    hidden: AtomicBool,
     control: watch::Sender<Control>,
     done: watch::Sender<Done>,
 }
@@ -65,7 +69,26 @@ impl Control {
 impl Entry {
     pub(super) fn new(id: String, name: Name, options: Options) -> Entry {
         let (control, done) = (watch::Sender::new(Control::Run), watch::Sender::new(Done::default()));
-        Entry { id, name, options, queue: OnceLock::new(), control, done }
+        Entry {
+            id,
+            name,
+            options,
+            queue: OnceLock::new(),
+            started_ms: OnceLock::new(),
+            hidden: AtomicBool::new(false),
+            control,
+            done,
+        }
+    }
+
+    /// Notes whether viewers are shown it.
+    pub(super) fn set_hidden(&self, hidden: bool) {
+        self.hidden.store(hidden, Ordering::Relaxed);
+    }
+
+    /// Whether viewers are not shown it.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.hidden.load(Ordering::Relaxed)
     }
 
     /// Tells it something. An end cannot be taken back.

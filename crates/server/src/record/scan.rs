@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use media::frame::Kind;
@@ -32,22 +33,42 @@ pub(super) fn scan(path: &Path, detail: Detail) -> io::Result<(Index, u64)> {
 /// What there is in something of a known length that is read like a file.
 pub(crate) fn scan_at(file: &dyn ReadAt, len: u64, detail: Detail) -> io::Result<Index> {
     let mut scanner = Scanner::new(detail);
+    feed(&mut scanner, file, len)?;
+    Ok(scanner.finish(len))
+}
+
+/// The same of the fragments in a stretch of it, at whose beginning there is one. What stands before the first is
+/// `init_bytes` long.
+pub(crate) fn scan_stretch(
+    file: &dyn ReadAt,
+    init_bytes: u64,
+    stretch: Range<u64>,
+    detail: Detail,
+) -> io::Result<Index> {
+    let mut scanner = Scanner::new(detail);
+    feed(&mut scanner, file, init_bytes)?;
+    scanner.skip_to(stretch.start);
+    feed(&mut scanner, file, stretch.end)?;
+    Ok(scanner.finish(stretch.end))
+}
+
+/// Reads on to a place.
+fn feed(scanner: &mut Scanner, file: &dyn ReadAt, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let at = scanner.wanted();
-        let left = len.saturating_sub(at);
+        let left = end.saturating_sub(at);
         let count = usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES);
         let block = buffer.get_mut(..count).unwrap_or_default();
         if block.is_empty() {
-            break;
+            return Ok(());
         }
         file.read_exact_at(block, at)?;
         // What cannot be understood any further ends there: the rest is what a crash left.
         if scanner.handle_input(at, block).is_err() {
-            break;
+            return Ok(());
         }
     }
-    Ok(scanner.finish(len))
 }
 
 /// Where a fragment begins. Pictures decide, because it is they that begin at a key frame.

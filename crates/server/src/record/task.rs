@@ -252,6 +252,10 @@ impl Recorder<'_> {
             if self.dropping && key == Some(false) {
                 continue;
             }
+            if let Step::Open(opening) = &step {
+                // All but the first come too late to say when it began.
+                let _ = self.entry.started_ms.set(opening.wall_ms);
+            }
             match self.queue.push(Job::Step(step)) {
                 Ok(()) if key.is_some() => self.dropping = false,
                 Ok(()) => {}

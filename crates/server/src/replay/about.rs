@@ -6,10 +6,10 @@ use media::codec::TrackInfo;
 use media::frame::Kind;
 use media::mp4::{Detail, MAX_MOOV_BYTES, Scanner, Track};
 
-use super::plain;
+use super::{held, plain};
 use crate::app::App;
 use crate::storage::Opener;
-use crate::store::{Format, Part, Recording};
+use crate::store::{Part, Recording};
 
 /// A replay.
 #[derive(Debug)]
@@ -49,8 +49,9 @@ pub async fn about(app: &App, id: &str) -> Result<About, Missing> {
     if recording.hidden {
         return Err(Missing::Hidden);
     }
-    let parts = store.index.parts(id).await.map_err(broken)?;
-    let fragmented: Vec<&Part> = parts.iter().filter(|part| part.format == Format::Fmp4).collect();
+    let shown = held::shown(app, &store.index, recording).await.map_err(broken)?;
+    let fragmented = shown.parts();
+    let recording = shown.recording;
     let tracks = match fragmented.first() {
         Some(part) => {
             let from = Opener { root: root.to_owned(), storage: app.storage.clone() };

@@ -1,14 +1,18 @@
 //! A viewer's request for a replay.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use control::query::Query;
 use media::hls::MediaPlaylist;
 
-use super::flv::Flv;
-use super::pictures::{self, Known};
-use super::plain::{NoFile, Wanted};
+use super::flv::{self, Flv};
+use super::held::{self, Known, Shown};
+use super::kept::Place;
+use super::made::{NoFile, Wanted};
+use super::pictures::{self, GRID, Grid, Written};
+use super::plain::Plain;
 use super::span::{BadSpan, Span};
 use super::url::{self, Named, What};
 use super::{Replays, playlist};
@@ -18,12 +22,20 @@ use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::viewer::{self, Client};
+use crate::read_at::ReadAt;
 use crate::snapshot;
 use crate::storage::Opener;
 use crate::store::{Format, Index, Part, PartState, Recording};
 
 /// The parameter that holds the token.
 pub const TOKEN: &str = "s";
+
+/// The parameter that says whose times the list of small pictures has: the recording's, or with [`CLOCK_WALL`] those of the
+/// clock since its beginning.
+pub(super) const CLOCK: &str = "clock";
+
+/// See [`CLOCK`].
+pub(super) const CLOCK_WALL: &str = "wall";
 
 /// What will not change any more may be kept for a day; then it is asked for again, as it may have been deleted.
 const KEEP: &str = "public, max-age=86400";
@@ -148,8 +160,9 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let index = &store.index;
     let recording =
         index.find(&named.id).await?.filter(|recording| !recording.hidden).ok_or(Failure::Absent)?;
-    let all = index.parts(&named.id).await?;
-    let parts: Vec<Part> = all.iter().filter(|part| part.format == Format::Fmp4).cloned().collect();
+    let shown = held::shown(app, index, recording).await?;
+    let parts = shown.parts();
+    let Shown { recording, files: all } = shown;
     let token = || held.map_or_else(|| replays.tokens.issue(&named.id, now), str::to_owned);
     let response = match named.what {
         What::Playlist => {
@@ -173,7 +186,8 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
             file(from, part, "video/mp4").await?
         }
         What::Poster | What::Thumbnails | What::Sheet(..) => {
-            pictured(app, &from, &recording, known(index, parts).await?, named.what, &token()).await?
+            let known = held::known(index, parts).await?;
+            pictured(app, &from, &recording, known, named.what, &query, &token()).await?
         }
         What::Mp4 | What::Flv => {
             let span = Span::of(&query, &parts)?;
@@ -187,8 +201,11 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
                 ([one], [_]) if span == Span::ALL && one.state != PartState::Open => {
                     file(from, one, media_type).await?
                 }
-                _ if format == Format::Mp4 => plain(replays, from, &recording, parts, span).await?,
-                _ => remuxed(replays, from, &recording, parts, span).await?,
+                _ => {
+                    let known = held::known(index, parts).await?;
+                    let one = One { recording: &recording, parts: known, span, format, root };
+                    one_file(replays, from, one, media_type).await?
+                }
             };
             named_file(response, &recording, format)
         }
@@ -196,7 +213,7 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let response = conditional::answer(head, response);
     let is_view = held.is_none() && begins(head, named.what);
     let bytes = if head.method == Method::Head { 0 } else { response.length() };
-    replays.figures.note(is_view && response.status() < 300, bytes);
+    replays.figures.note(&store.writer, &recording.id, is_view && response.status() < 300, bytes);
     Ok(response)
 }
 
@@ -230,22 +247,9 @@ async fn list(
     span: Span,
     uri: impl Fn(&Part) -> String,
 ) -> Result<MediaPlaylist, Failure> {
-    let mut known = Vec::new();
-    for part in parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part))) {
-        let keys = index.keys(&recording.id, part.number).await?;
-        known.push((part, keys));
-    }
+    let touched = parts.into_iter().filter(|part| span.touches(part.start_ms, playlist::end_ms(part)));
+    let known = held::known(index, touched.collect()).await?;
     Ok(playlist::of(&known, recording.state.is_open(), span, uri))
-}
-
-/// Its parts with where a decoder can start in each.
-async fn known(index: &Index, parts: Vec<Part>) -> Result<Vec<Known>, Failure> {
-    let mut known = Vec::new();
-    for part in parts {
-        let keys = index.keys(&part.recording, part.number).await?;
-        known.push((part, keys));
-    }
-    Ok(known)
 }
 
 /// Its pictures.
@@ -255,19 +259,28 @@ async fn pictured(
     recording: &Recording,
     parts: Vec<Known>,
     what: What,
+    query: &Query,
     token: &str,
 ) -> Result<Response, Failure> {
     let (pictures, snapshots, id) = (&app.replays.pictures, &app.snapshots, &recording.id);
     let caching = if recording.state.is_open() { "max-age=60" } else { KEEP };
+    let total_ms = parts.iter().map(|(part, _)| part.duration_ms).sum();
+    let grid = Grid::new(total_ms, recording.state.is_open());
     let jpeg = match what {
         What::Sheet(part, number) => {
-            let plans = pictures::plans(&parts);
+            let is_other = query.get(GRID).is_some_and(|asked| asked != grid.to_string());
+            let plans = if is_other { Vec::new() } else { pictures::plans(&parts, grid) };
             let plan = plans.iter().find(|plan| (plan.part, plan.number) == (part, number));
             pictures.sheet(snapshots, from, id, &parts, plan.ok_or(Failure::Absent)?).await?.jpeg.clone()
         }
         What::Poster => pictures.poster(snapshots, from, id, &parts).await?,
         _ => {
-            let list = pictures.list(snapshots, from, id, &parts, &format!("?{TOKEN}={token}")).await?;
+            let by_clock = query.get(CLOCK) == Some(CLOCK_WALL);
+            let written = Written {
+                query: &format!("?{TOKEN}={token}"),
+                clock_from: by_clock.then_some(recording.started_ms),
+            };
+            let list = pictures.list(snapshots, from, id, &parts, grid, written).await?;
             // A token in it is one viewer's.
             return Ok(
                 Response::bytes(200, "text/vtt; charset=utf-8", list).with("Cache-Control", "no-store")
@@ -288,39 +301,41 @@ async fn file(from: Opener, part: &Part, media_type: &str) -> Result<Response, F
     Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
 }
 
-/// All parts, or what of them is in the span, as one plain MP4.
-async fn plain(
-    replays: &Replays,
-    from: Opener,
-    recording: &Recording,
-    parts: Vec<Part>,
+/// All parts of a recording, or what of them is in the span, as one file.
+struct One<'a> {
+    recording: &'a Recording,
+    parts: Vec<Known>,
     span: Span,
-) -> Result<Response, Failure> {
-    let bytes = parts.iter().map(|part| part.bytes).sum();
-    let wanted = Wanted { id: recording.id.clone(), span, bytes };
-    let tag = format!("{}-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let plain = replays.plains.get(wanted, from, parts).await?;
-    let range = 0..plain.len();
-    let caching = if recording.state.is_open() { "no-store" } else { KEEP };
-    let body = Body::File { file: plain, range };
-    Ok(Response::body(200, "video/mp4", body).with_etag(&tag).with("Cache-Control", caching))
+    /// MP4 or FLV.
+    format: Format,
+    root: &'a Path,
 }
 
-/// The same as FLV.
-async fn remuxed(
+async fn one_file(
     replays: &Replays,
     from: Opener,
-    recording: &Recording,
-    parts: Vec<Part>,
-    span: Span,
+    one: One<'_>,
+    media_type: &'static str,
 ) -> Result<Response, Failure> {
-    let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
-    let tag = format!("{}-flv-{}-{}-{bytes:x}", recording.id, span.from_ms, span.to_ms);
-    let flv = replays.plains.in_turn(move || Flv::make(&from, &parts, span)).await?;
-    let range = 0..flv.len();
+    let One { recording, parts, span, format, root } = one;
+    let bytes = parts.iter().map(|(part, _)| part.bytes).sum();
+    let wanted = Wanted { id: recording.id.clone(), span, bytes };
+    let tag = format!("{}-{}-{}-{}-{bytes:x}", recording.id, format.word(), span.from_ms, span.to_ms);
+    let place = Place::of(root, recording, &parts, format.word()).filter(|_| span == Span::ALL);
+    let (file, len): (Arc<dyn ReadAt>, u64) = if format == Format::Flv {
+        let make = move || flv::Plan::make(&from, &parts, span, place.as_ref());
+        let plan = replays.flvs.get(wanted, make).await?;
+        let len = plan.len();
+        (Arc::new(Flv::new(plan)), len)
+    } else {
+        let make = move || Plain::make(&from, &parts, span, place.as_ref());
+        let plain = replays.plains.get(wanted, make).await?;
+        let len = plain.len();
+        (plain, len)
+    };
     let caching = if recording.state.is_open() { "no-store" } else { KEEP };
-    let body = Body::File { file: Arc::new(flv), range };
-    Ok(Response::body(200, "video/x-flv", body).with_etag(&tag).with("Cache-Control", caching))
+    let body = Body::File { file, range: 0..len };
+    Ok(Response::body(200, media_type, body).with_etag(&tag).with("Cache-Control", caching))
 }
 
 /// Names the file for whoever saves it. Stream names are letters, digits and a few signs.

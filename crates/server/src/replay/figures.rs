@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The counters.
+use crate::store::{Watched, Writer};
+
+/// The counters of all recordings since the start; those of each are in the index.
 #[derive(Debug, Default)]
 pub struct Figures {
     views: AtomicU64,
@@ -10,10 +12,14 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// An answer with so many bytes goes out; `is_view` when somebody begins to watch with it.
-    pub(super) fn note(&self, is_view: bool, bytes: u64) {
-        self.views.fetch_add(u64::from(is_view), Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// An answer of this recording with so many bytes goes out; `is_view` when somebody begins to watch with it.
+    pub(super) fn note(&self, index: &Writer, recording: &str, is_view: bool, bytes: u64) {
+        let more = Watched { views: u64::from(is_view), bytes };
+        self.views.fetch_add(more.views, Ordering::Relaxed);
+        self.bytes.fetch_add(more.bytes, Ordering::Relaxed);
+        if more != Watched::default() {
+            index.add_watched(recording, more);
+        }
     }
 
     /// How often somebody began to watch.

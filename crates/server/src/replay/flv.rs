@@ -12,25 +12,34 @@ use media::flv::{self, wrap};
 use media::frame::Kind;
 use media::mp4::{Detail, FragmentInfo, SampleInfo, Scanner, Track};
 
-use super::plain::{Lead, MAX_PARTS, NoFile};
+use super::held::Known;
+use super::kept::Place;
+use super::made::{NoFile, OPEN_FILE, Weigh};
+use super::plain::{Lead, MAX_PARTS, stretch, touched};
 use super::span::Span;
 use crate::read_at::ReadAt;
-use crate::record::scan_at;
+use crate::record::scan_stretch;
 use crate::storage::Opener;
 use crate::store::Part;
 
 /// Longest fragment that is read: more than any that a recorder writes.
 const MAX_FRAGMENT: u64 = 128 * 1024 * 1024;
 
-/// An FLV file.
+/// An FLV file, for one reader.
 #[derive(Debug)]
 pub(super) struct Flv {
+    plan: Arc<Plan>,
+    /// The tags of the fragment that was read last: blocks are smaller than fragments.
+    last: Mutex<Option<(usize, Bytes)>>,
+}
+
+/// What is where in an FLV file.
+#[derive(Debug)]
+pub(super) struct Plan {
     head: Bytes,
     sources: Vec<Source>,
     chunks: Vec<Chunk>,
     len: u64,
-    /// The tags of the fragment that was read last: blocks are smaller than fragments.
-    last: Mutex<Option<(usize, Bytes)>>,
 }
 
 /// A recorded file.
@@ -55,56 +64,86 @@ struct Chunk {
     is_first: bool,
 }
 
-impl Flv {
-    /// The file of a stretch of these parts.
-    pub(super) fn make(from: &Opener, parts: &[Part], span: Span) -> Result<Flv, NoFile> {
-        let mut sources: Vec<Source> = Vec::new();
+impl Weigh for Plan {
+    fn weight(&self) -> usize {
+        self.chunks.len() * size_of::<Chunk>() + self.sources.len() * OPEN_FILE
+    }
+}
+
+impl Plan {
+    /// That of a stretch of these parts. What is found out about all of a recording is kept at `place`, and need not be found
+    /// out again.
+    pub(super) fn make(
+        from: &Opener,
+        parts: &[Known],
+        span: Span,
+        place: Option<&Place>,
+    ) -> Result<Plan, NoFile> {
+        let touched = touched(parts, span);
+        if touched.len() > MAX_PARTS {
+            return Err(NoFile::TooLong);
+        }
+        let sources: io::Result<Vec<Source>> =
+            touched.iter().map(|(part, _)| Source::open(from.open(part)?, part)).collect();
+        let sources = sources.map_err(NoFile::Unreadable)?;
+        if let Some(kept) = place.and_then(Place::load)
+            && let Some((begins_ms, table)) = kept.table.split_first()
+        {
+            let chunks = table.as_chunks::<4>().0.iter().map(|[source, start, end, len]| {
+                // A number of a source that there is not is an error when it is read.
+                (usize::try_from(*source).unwrap_or(usize::MAX), *start..*end, *len)
+            });
+            return Ok(Plan::laid_out(sources, *begins_ms, chunks));
+        }
         let mut found = Vec::new();
-        let touched = parts
-            .iter()
-            .filter(|part| span.touches(part.start_ms, part.start_ms.saturating_add(part.duration_ms)));
-        for part in touched {
-            if sources.len() >= MAX_PARTS {
-                return Err(NoFile::TooLong);
-            }
-            let file = from.open(part).map_err(NoFile::Unreadable)?;
-            let index = scan_at(&*file, part.bytes, Detail::Samples).map_err(NoFile::Unreadable)?;
-            let init = usize::try_from(index.init.end).unwrap_or(usize::MAX);
-            let mut bytes = vec![0; init.min(media::mp4::MAX_MOOV_BYTES as usize)];
-            file.read_exact_at(&mut bytes, 0).map_err(NoFile::Unreadable)?;
+        for (number, ((part, keys), source)) in touched.iter().zip(&sources).enumerate() {
+            let stretch = stretch(part, keys, span);
+            let index = scan_stretch(&*source.file, part.init_bytes, stretch, Detail::Samples);
+            let index = index.map_err(NoFile::Unreadable)?;
             let lead = Lead::of(&index.tracks);
             let whole = |fragment: &&FragmentInfo| fragment.range.end <= part.bytes;
             found.extend(index.fragments.iter().filter(whole).map(|fragment| Found {
-                source: sources.len(),
+                source: number,
                 range: fragment.range.clone(),
                 time_ms: part.start_ms.saturating_add(lead.as_ref().map_or(0, |lead| lead.time_ms(fragment))),
                 is_key: lead.as_ref().is_none_or(|lead| lead.is_key(fragment)),
                 len: tags_len(&index.tracks, fragment),
             }));
-            let start_ms = i64::try_from(part.start_ms).unwrap_or(i64::MAX);
-            sources.push(Source { file, init: bytes.into(), tracks: index.tracks, start_ms });
         }
         let first = found.iter().rposition(|found| found.time_ms <= span.from_ms && found.is_key);
-        let first = first.unwrap_or(0);
-        let begins_ms = found.get(first).ok_or(NoFile::Empty)?.time_ms;
+        found.drain(..first.unwrap_or(0));
+        found.retain(|found| found.time_ms < span.to_ms);
+        let begins_ms = found.first().ok_or(NoFile::Empty)?.time_ms;
+        if let Some(place) = place {
+            let numbers = found
+                .iter()
+                .flat_map(|found| [found.source as u64, found.range.start, found.range.end, found.len]);
+            place.save(&[begins_ms].into_iter().chain(numbers).collect::<Vec<_>>(), &[]);
+        }
+        let chunks = found.into_iter().map(|found| (found.source, found.range, found.len));
+        Ok(Plan::laid_out(sources, begins_ms, chunks))
+    }
+
+    fn laid_out(
+        mut sources: Vec<Source>,
+        begins_ms: u64,
+        found: impl Iterator<Item = (usize, Range<u64>, u64)>,
+    ) -> Plan {
         sources.iter_mut().for_each(|source| source.start_ms -= i64::try_from(begins_ms).unwrap_or(i64::MAX));
         let has =
             |kind: Kind| sources.iter().flat_map(|source| &source.tracks).any(|track| track.kind == kind);
         let head = Bytes::copy_from_slice(&flv::header(has(Kind::Audio), has(Kind::Video)));
         let mut at = head.len() as u64;
         let mut chunks: Vec<Chunk> = Vec::new();
-        for found in found.into_iter().skip(first).filter(|found| found.time_ms < span.to_ms) {
-            let is_first = chunks.last().is_none_or(|last| last.source != found.source);
-            chunks.push(Chunk { start: at, source: found.source, range: found.range, is_first });
-            at += found.len;
-            if is_first && let Some(source) = sources.get(found.source) {
-                at += source.configs(0).len() as u64;
+        for (source, range, len) in found {
+            let is_first = chunks.last().is_none_or(|last| last.source != source);
+            chunks.push(Chunk { start: at, source, range, is_first });
+            at = at.saturating_add(len);
+            if is_first && let Some(source) = sources.get(source) {
+                at = at.saturating_add(source.configs(0).len() as u64);
             }
         }
-        if chunks.is_empty() {
-            return Err(NoFile::Empty);
-        }
-        Ok(Flv { head, sources, chunks, len: at, last: Mutex::default() })
+        Plan { head, sources, chunks, len: at }
     }
 
     /// How many bytes it has.
@@ -114,15 +153,26 @@ impl Flv {
 
     /// The tags of a chunk.
     fn tags(&self, number: usize) -> io::Result<Bytes> {
+        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let chunk = self.chunks.get(number).ok_or_else(end)?;
+        self.sources.get(chunk.source).ok_or_else(end)?.tags(chunk)
+    }
+}
+
+impl Flv {
+    /// For another reader.
+    pub(super) fn new(plan: Arc<Plan>) -> Flv {
+        Flv { plan, last: Mutex::default() }
+    }
+
+    fn tags(&self, number: usize) -> io::Result<Bytes> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, tags)) = &*last
             && *of == number
         {
             return Ok(tags.clone());
         }
-        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let chunk = self.chunks.get(number).ok_or_else(end)?;
-        let tags = self.sources.get(chunk.source).ok_or_else(end)?.tags(chunk)?;
+        let tags = self.plan.tags(number)?;
         *last = Some((number, tags.clone()));
         Ok(tags)
     }
@@ -131,10 +181,12 @@ impl Flv {
 impl ReadAt for Flv {
     fn read_exact_at(&self, mut into: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !into.is_empty() {
-            let next = self.chunks.partition_point(|chunk| chunk.start <= offset);
+            let next = self.plan.chunks.partition_point(|chunk| chunk.start <= offset);
             let (start, bytes) = match next.checked_sub(1) {
-                None => (0, self.head.clone()),
-                Some(number) => (self.chunks.get(number).map_or(0, |chunk| chunk.start), self.tags(number)?),
+                None => (0, self.plan.head.clone()),
+                Some(number) => {
+                    (self.plan.chunks.get(number).map_or(0, |chunk| chunk.start), self.tags(number)?)
+                }
             };
             let skip = usize::try_from(offset - start).unwrap_or(usize::MAX);
             let there = bytes.get(skip..).filter(|there| !there.is_empty());
@@ -165,6 +217,15 @@ struct Timed<'a> {
 }
 
 impl Source {
+    fn open(file: Arc<dyn ReadAt>, part: &Part) -> io::Result<Source> {
+        let index = scan_stretch(&*file, part.init_bytes, part.bytes..part.bytes, Detail::Fragments)?;
+        let init = usize::try_from(index.init.end).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; init.min(media::mp4::MAX_MOOV_BYTES as usize)];
+        file.read_exact_at(&mut bytes, 0)?;
+        let start_ms = i64::try_from(part.start_ms).unwrap_or(i64::MAX);
+        Ok(Source { file, init: bytes.into(), tracks: index.tracks, start_ms })
+    }
+
     /// The decoder configurations, as tags of this time.
     fn configs(&self, time_ms: i64) -> Vec<u8> {
         let mut out = Vec::new();

@@ -1,20 +1,21 @@
 //! A recording as one plain MP4 that is nowhere: a head that is made when it is asked for, and the media from where it is.
 
-use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use media::frame::Kind;
 use media::mp4::{Detail, FragmentInfo, Index, Progressive, Track};
-use tokio::sync::Semaphore;
 
+use super::held::Known;
+use super::kept::{Kept, Place};
+use super::made::{NoFile, OPEN_FILE, Weigh};
 use super::span::Span;
 use crate::read_at::ReadAt;
-use crate::record::scan_at;
+use crate::record::scan_stretch;
 use crate::storage::Opener;
-use crate::store::Part;
+use crate::store::{Key, Part};
 
 /// Longest recording that is made into one file, in milliseconds. The tables of its samples take some 10 MB per hour while
 /// they are made, and 1 MB afterwards.
@@ -23,107 +24,54 @@ pub(super) const MAX_MS: u64 = 12 * 3_600_000;
 /// Most recorded files of which one is made: each is open for as long as that is kept.
 pub(super) const MAX_PARTS: usize = 256;
 
-/// Bytes of heads that are kept. A player asks for its file again and again, each time from another place.
-const MAX_KEPT: usize = 64 * 1024 * 1024;
-
-/// Heads that are made at a time.
-const MAKERS: usize = 1;
-
-/// Why there is no such file.
-#[derive(Debug)]
-pub(super) enum NoFile {
-    /// The parts have different codecs or sizes.
-    PartsDiffer,
-    /// Nothing is in that stretch.
-    Empty,
-    /// It is too long.
-    TooLong,
-    /// A file cannot be read.
-    Unreadable(io::Error),
-}
-
-/// What a plain file is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// The recording.
-    pub(super) id: String,
-    /// Which stretch.
-    pub(super) span: Span,
-    /// Bytes of the recorded files: with more of them it is another file.
-    pub(super) bytes: u64,
-}
-
-/// The plain files that were asked for of late.
-#[derive(Debug)]
-pub(super) struct Plains {
-    kept: Mutex<VecDeque<(Wanted, Arc<Plain>)>>,
-    makers: Semaphore,
-}
-
-impl Default for Plains {
-    fn default() -> Plains {
-        Plains { kept: Mutex::default(), makers: Semaphore::new(MAKERS) }
-    }
-}
-
-impl Plains {
-    /// The file, made when it is not kept.
-    pub(super) async fn get(
-        &self,
-        wanted: Wanted,
-        from: Opener,
-        parts: Vec<Part>,
-    ) -> Result<Arc<Plain>, NoFile> {
-        if let Some(plain) = self.kept(&wanted) {
-            return Ok(plain);
-        }
-        // The semaphore is never closed.
-        let _turn = self.makers.acquire().await;
-        if let Some(plain) = self.kept(&wanted) {
-            return Ok(plain);
-        }
-        let span = wanted.span;
-        let made = tokio::task::spawn_blocking(move || Plain::make(&from, &parts, span));
-        let plain = Arc::new(made.await.map_err(|error| NoFile::Unreadable(io::Error::other(error)))??);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back((wanted, plain.clone()));
-        let mut total: usize = kept.iter().map(|(_, plain)| plain.weight()).sum();
-        while total > MAX_KEPT
-            && let Some((_, oldest)) = kept.pop_front()
-        {
-            total -= oldest.weight();
-        }
-        Ok(plain)
-    }
-
-    /// Makes something else that reads all of a recording, in turn with these.
-    pub(super) async fn in_turn<T: Send + 'static>(
-        &self,
-        make: impl FnOnce() -> Result<T, NoFile> + Send + 'static,
-    ) -> Result<T, NoFile> {
-        let _turn = self.makers.acquire().await;
-        let made = tokio::task::spawn_blocking(make).await;
-        made.map_err(|error| NoFile::Unreadable(io::Error::other(error)))?
-    }
-
-    fn kept(&self, wanted: &Wanted) -> Option<Arc<Plain>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = kept.iter().position(|(what, _)| what == wanted)?;
-        let found = kept.remove(at)?;
-        let plain = found.1.clone();
-        kept.push_back(found);
-        Some(plain)
-    }
-}
-
 /// A plain MP4.
 #[derive(Debug)]
 pub(super) struct Plain {
-    head: Bytes,
+    head: Head,
     files: Vec<Arc<dyn ReadAt>>,
     /// Where each piece of the media begins in this file; which file it is of, and where in that.
     pieces: Vec<(u64, usize, Range<u64>)>,
     len: u64,
+}
+
+/// What stands before the media: some megabytes for a long show.
+#[derive(Debug)]
+enum Head {
+    Memory(Bytes),
+    /// In a file, there.
+    Kept(std::fs::File, Range<u64>),
+}
+
+impl Head {
+    fn len(&self) -> u64 {
+        match self {
+            Head::Memory(bytes) => bytes.len() as u64,
+            Head::Kept(_, range) => range.end - range.start,
+        }
+    }
+
+    /// Fills `into`, which is not longer than it goes on from there.
+    fn read(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Head::Memory(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX);
+                let wanted = bytes.get(from..from.saturating_add(into.len()));
+                into.copy_from_slice(wanted.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+            Head::Kept(file, range) => file.read_exact_at(into, range.start.saturating_add(offset)),
+        }
+    }
+}
+
+impl Weigh for Plain {
+    fn weight(&self) -> usize {
+        let head = match &self.head {
+            Head::Memory(bytes) => bytes.len(),
+            Head::Kept(..) => OPEN_FILE,
+        };
+        head + self.pieces.len() * size_of::<(u64, usize, Range<u64>)>() + self.files.len() * OPEN_FILE
+    }
 }
 
 impl Plain {
@@ -132,28 +80,35 @@ impl Plain {
         self.len
     }
 
-    fn weight(&self) -> usize {
-        self.head.len() + self.pieces.len() * size_of::<(u64, usize, Range<u64>)>()
-    }
-
-    fn make(from: &Opener, parts: &[Part], span: Span) -> Result<Plain, NoFile> {
-        let touched: Vec<&Part> = parts
-            .iter()
-            .filter(|part| span.touches(part.start_ms, part.start_ms.saturating_add(part.duration_ms)))
-            .collect();
-        let length = touched.iter().map(|part| part.duration_ms).sum::<u64>();
+    /// That of a stretch. What is found out about all of a recording is kept at `place`, and need not be found out again.
+    pub(super) fn make(
+        from: &Opener,
+        parts: &[Known],
+        span: Span,
+        place: Option<&Place>,
+    ) -> Result<Plain, NoFile> {
+        let touched = touched(parts, span);
+        let length = touched.iter().map(|(part, _)| part.duration_ms).sum::<u64>();
         if length > MAX_MS || touched.len() > MAX_PARTS {
             return Err(NoFile::TooLong);
         }
-        let mut whole = Index::default();
         let mut files = Vec::new();
         // Where each file begins when they are laid one behind the other.
         let mut bases = Vec::new();
         let mut base = 0;
-        for part in touched {
-            let file = from.open(part).map_err(NoFile::Unreadable)?;
-            let index = scan_at(&*file, part.bytes, Detail::Samples).map_err(NoFile::Unreadable)?;
-            files.push(file);
+        for (part, _) in &touched {
+            files.push(from.open(part).map_err(NoFile::Unreadable)?);
+            bases.push(base);
+            base += part.bytes;
+        }
+        if let Some(kept) = place.and_then(Place::load) {
+            return Ok(Plain::of_kept(kept, files));
+        }
+        let mut whole = Index::default();
+        for ((part, keys), (file, base)) in touched.iter().zip(files.iter().zip(&bases)) {
+            let stretch = stretch(part, keys, span);
+            let index = scan_stretch(&**file, part.init_bytes, stretch, Detail::Samples);
+            let index = index.map_err(NoFile::Unreadable)?;
             if whole.tracks.is_empty() {
                 whole.tracks = index.tracks;
             } else if whole.tracks != index.tracks {
@@ -162,39 +117,79 @@ impl Plain {
             let fragments = index.fragments.into_iter().filter(|fragment| fragment.range.end <= part.bytes);
             whole
                 .fragments
-                .extend(fragments.map(|fragment| moved(fragment, &whole.tracks, base, part.start_ms)));
-            bases.push(base);
-            base += part.bytes;
+                .extend(fragments.map(|fragment| moved(fragment, &whole.tracks, *base, part.start_ms)));
         }
         narrow(&mut whole, span);
         let Progressive { head, pieces, total_len } = Progressive::of(&whole).ok_or(NoFile::Empty)?;
-        let mut at = head.len() as u64;
-        let pieces = pieces.into_iter().map(|range| {
+        let placed = pieces.into_iter().map(|range| {
             // No piece goes over the end of a file: what a file begins with is no media.
             let file = bases.partition_point(|base| *base <= range.start).saturating_sub(1);
             let base = bases.get(file).copied().unwrap_or(0);
-            let start = at;
-            at += range.end - range.start;
-            (start, file, range.start - base..range.end - base)
+            (file, range.start - base..range.end - base)
         });
-        Ok(Plain { pieces: pieces.collect(), head, files, len: total_len })
+        let plain = Plain::laid_out(Head::Memory(head), files, placed);
+        debug_assert_eq!(plain.len, total_len, "a head and all media");
+        if let (Some(place), Head::Memory(head)) = (place, &plain.head) {
+            let numbers =
+                plain.pieces.iter().flat_map(|(_, file, range)| [*file as u64, range.start, range.end]);
+            place.save(&numbers.collect::<Vec<_>>(), head);
+        }
+        Ok(plain)
     }
+
+    fn of_kept(Kept { file, table, rest }: Kept, files: Vec<Arc<dyn ReadAt>>) -> Plain {
+        let pieces = table.as_chunks::<3>().0.iter();
+        // A number of a file that there is not is an error when it is read.
+        let pieces =
+            pieces.map(|[file, start, end]| (usize::try_from(*file).unwrap_or(usize::MAX), *start..*end));
+        Plain::laid_out(Head::Kept(file, rest), files, pieces)
+    }
+
+    fn laid_out(
+        head: Head,
+        files: Vec<Arc<dyn ReadAt>>,
+        pieces: impl Iterator<Item = (usize, Range<u64>)>,
+    ) -> Plain {
+        let mut at = head.len();
+        let pieces = pieces.map(|(file, range)| {
+            let start = at;
+            at = at.saturating_add(range.end.saturating_sub(range.start));
+            (start, file, range)
+        });
+        let pieces = pieces.collect();
+        Plain { head, files, pieces, len: at }
+    }
+}
+
+/// What of the parts is in a stretch at all.
+pub(super) fn touched(parts: &[Known], span: Span) -> Vec<&Known> {
+    let is_in =
+        |(part, _): &&Known| span.touches(part.start_ms, part.start_ms.saturating_add(part.duration_ms));
+    parts.iter().filter(is_in).collect()
+}
+
+/// The bytes of a part in which the fragments of a stretch are, from the key frame before it to the one behind it.
+pub(super) fn stretch(part: &Part, keys: &[Key], span: Span) -> Range<u64> {
+    let time = |key: &Key| part.start_ms.saturating_add(key.time_ms);
+    let first = keys.iter().rev().find(|key| time(key) <= span.from_ms);
+    let end = keys.iter().find(|key| time(key) >= span.to_ms);
+    first.map_or(part.init_bytes, |key| key.offset)..end.map_or(part.bytes, |key| key.offset)
 }
 
 impl ReadAt for Plain {
     fn read_exact_at(&self, mut into: &mut [u8], mut offset: u64) -> io::Result<()> {
-        // Within the head, so within memory.
-        let from_head =
-            usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..)).unwrap_or_default();
-        let count = from_head.len().min(into.len());
+        let of_head = self.head.len().saturating_sub(offset);
+        let count = usize::try_from(of_head).unwrap_or(usize::MAX).min(into.len());
         let (first, rest) = into.split_at_mut(count);
-        first.copy_from_slice(&from_head[..count]);
+        if count > 0 {
+            self.head.read(first, offset)?;
+        }
         (into, offset) = (rest, offset + count as u64);
         let mut number = self.pieces.partition_point(|(start, ..)| *start <= offset).saturating_sub(1);
         while !into.is_empty() {
             let end = io::ErrorKind::UnexpectedEof;
             let (start, file, range) = self.pieces.get(number).ok_or(end)?;
-            let place = range.start + (offset - start);
+            let place = range.start.saturating_add(offset.saturating_sub(*start));
             let there = usize::try_from(range.end.saturating_sub(place)).unwrap_or(usize::MAX);
             let (now, rest) = into.split_at_mut(there.min(into.len()));
             self.files.get(*file).ok_or(end)?.read_exact_at(now, place)?;

@@ -1,11 +1,15 @@
 //! The recording of a show that goes on, at the address of its stream.
 
-use super::{TOKEN, playlist};
+use hub::Name;
+
+use super::answer::{CLOCK, CLOCK_WALL};
+use super::{TOKEN, held, playlist, url};
 use crate::app::App;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
+use crate::record::Running;
 use crate::shift::Stretch;
-use crate::store::{Filter, Format, Page, Recording};
+use crate::store::{Filter, Page, Recording};
 use crate::time;
 
 /// What of the stretch was recorded of the stream's running show, as a playlist that leads to that of the recording. `None`
@@ -32,9 +36,35 @@ pub async fn running(app: &App, head: &Head, stream: &str, stretch: Stretch) -> 
     let uri = format!("{up}replay/{id}.m3u8?{TOKEN}={token}{wanted}");
     let text = playlist::of_one(&recording, uri).to_string();
     let is_get = head.method == Method::Get;
-    app.replays.figures.note(is_get, if is_get { text.len() as u64 } else { 0 });
+    if let Ok(store) = app.records.store() {
+        let bytes = if is_get { text.len() as u64 } else { 0 };
+        app.replays.figures.note(&store.writer, id, is_get, bytes);
+    }
     // The token in it is one viewer's.
     Some(Response::bytes(200, "application/vnd.apple.mpegurl", text).with("Cache-Control", "no-store"))
+}
+
+/// What the page of a live stream may show of the recording of its show, if one goes on. Whoever asks was admitted to the
+/// stream. The index is not asked, as many pages ask.
+pub fn beside(app: &App, name: &Name) -> Option<Beside> {
+    let Running { id, started_ms } = app.records.running(name)?;
+    let token = app.replays.tokens.issue(&id, app.clock.unix_seconds());
+    let age_ms = u64::try_from(app.clock.unix_ms().saturating_sub(started_ms)).unwrap_or(0);
+    let thumbnails = format!("/{}/{id}.vtt?{TOKEN}={token}&{CLOCK}={CLOCK_WALL}", url::APP);
+    Some(Beside { id, started_ms, age_ms, thumbnails })
+}
+
+/// The recording of a running show, beside its stream.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its id.
+    pub id: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// How long ago that was.
+    pub age_ms: u64,
+    /// The path of the list of its small pictures, with times of the clock.
+    pub thumbnails: String,
 }
 
 async fn find(app: &App, stream: &str, stretch: Stretch) -> Result<Option<Recording>, sqlx::Error> {
@@ -45,10 +75,10 @@ async fn find(app: &App, stream: &str, stretch: Stretch) -> Result<Option<Record
     // The newest is that of the running show, if there is one.
     let newest = store.index.list(&filter, &Page { before: None, limit: 1 }).await?.pop();
     let Some(recording) = newest.filter(|recording| recording.state.is_open()) else { return Ok(None) };
-    let parts = store.index.parts(&recording.id).await?;
-    let is_in = parts.iter().filter(|part| part.format == Format::Fmp4).any(|part| {
+    let shown = held::shown(app, &store.index, recording).await?;
+    let is_in = shown.parts().iter().any(|part| {
         let end = part.wall_ms.saturating_add_unsigned(part.duration_ms);
         part.wall_ms < stretch.to_ms() && end > stretch.from_ms()
     });
-    Ok(is_in.then_some(recording))
+    Ok(is_in.then_some(shown.recording))
 }

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, SqlitePool};
 
 use super::keys::{self, Key};
-use super::recording::{Filter, Format, Page, Part, PartState, Recording, State};
+use super::recording::{Filter, Format, Page, Part, PartState, Recording, State, Watched};
 
 /// Recordings, their parts and their key frames.
 ///
@@ -161,6 +161,7 @@ pub(super) fn recording(row: &SqliteRow) -> Result<Recording> {
         gaps: unsigned(row, "gaps")?,
         hidden: row.try_get("hidden")?,
         expires_ms: row.try_get("expires_ms")?,
+        watched: Watched { views: unsigned(row, "views")?, bytes: unsigned(row, "sent_bytes")? },
     })
 }
 

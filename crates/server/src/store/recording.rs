@@ -31,6 +31,17 @@ pub struct Recording {
     pub hidden: bool,
     /// When it may be deleted, in milliseconds since 1970; `None`: never.
     pub expires_ms: Option<i64>,
+    /// How much it was watched. Who writes a recording does not know, and leaves it as it is.
+    pub watched: Watched,
+}
+
+/// How much a recording was watched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// How often somebody began to watch it.
+    pub views: u64,
+    /// Bytes of all answers.
+    pub bytes: u64,
 }
 
 impl Recording {
@@ -51,6 +62,7 @@ impl Recording {
             gaps: 0,
             hidden: false,
             expires_ms: None,
+            watched: Watched::default(),
         }
     }
 }

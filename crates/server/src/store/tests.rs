@@ -17,6 +17,7 @@ fn recording(id: &str, started_ms: i64, state: State) -> Recording {
         gaps: 0,
         hidden: false,
         expires_ms: None,
+        watched: Watched::default(),
     }
 }
 
@@ -200,4 +201,23 @@ async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_st
     assert_eq!(uploads.to_delete(9).await.unwrap(), []);
     assert!(!uploads.begin(&local(1), &upload(1, &[])).await.unwrap());
     assert!(!uploads.set_uploaded(&local(1), "key-1").await.unwrap());
+}
+
+#[tokio::test]
+async fn views_are_added_up_and_no_recorder_takes_them_back() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    let row = recording("a1", 1_000, State::Recording);
+    store.writer.put_recording(row.clone());
+    let watched = async || store.index.find("a1").await.unwrap().unwrap().watched;
+    store.writer.add_watched("a1", Watched { views: 1, bytes: 10 });
+    store.writer.add_watched("a1", Watched { views: 0, bytes: 5 });
+    store.writer.add_watched("gone", Watched { views: 1, bytes: 1 });
+    store.writer.flush().await;
+    assert_eq!(watched().await, Watched { views: 1, bytes: 15 });
+    store.writer.put_recording(row);
+    store.writer.add_watched("a1", Watched { views: 2, bytes: 1 });
+    store.close().await;
+    let store = open(&scratch).await;
+    assert_eq!(store.index.find("a1").await.unwrap().unwrap().watched, Watched { views: 3, bytes: 16 });
 }

@@ -10,10 +10,13 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::keys::{self, Key};
-use super::recording::{Format, Part, Recording};
+use super::recording::{Format, Part, Recording, Watched};
 
 /// Between two commits. News of all recordings share one.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How long counts of viewers wait at most for news that they are written with.
+const COUNTS: Duration = Duration::from_secs(5);
 
 /// The first pause after a commit that failed; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -50,6 +53,8 @@ struct Waiting {
     recordings: BTreeMap<String, Recording>,
     parts: HashMap<(String, u32, Format), Part>,
     keys: HashMap<(String, u32, u32), Vec<u8>>,
+    /// What is to be added.
+    watched: HashMap<String, Watched>,
 }
 
 impl Writer {
@@ -85,6 +90,14 @@ impl Writer {
         self.took(waiting);
     }
 
+    /// A recording was watched some more. Unlike the others it wakes nobody: it is written with what comes next, or in some
+    /// seconds.
+    pub fn add_watched(&self, recording: &str, more: Watched) {
+        let mut waiting = self.lock();
+        waiting.add_watched(recording, more);
+        self.shared.taken.send_modify(|taken| *taken += 1);
+    }
+
     /// Returns when everything that was taken before is in the database, or after some seconds.
     pub async fn flush(&self) {
         let taken = *self.shared.taken.borrow();
@@ -101,9 +114,12 @@ impl Writer {
         let mut pause = FIRST_PAUSE;
         let mut failed = false;
         loop {
-            self.shared.news.notified().await;
+            let is_news = timeout(COUNTS, self.shared.news.notified()).await.is_ok();
             loop {
                 let (taken, batch) = self.take();
+                if !is_news && batch.watched.is_empty() {
+                    break;
+                }
                 match self.write(&batch).await {
                     Ok(()) => {
                         if std::mem::take(&mut failed) {
@@ -144,6 +160,9 @@ impl Writer {
         for (key, value) in batch.keys {
             waiting.keys.entry(key).or_insert(value);
         }
+        for (recording, more) in batch.watched {
+            waiting.add_watched(&recording, more);
+        }
         waiting.shed();
     }
 
@@ -157,6 +176,9 @@ impl Writer {
         }
         for ((recording, number, run), positions) in &batch.keys {
             write_keys(&mut transaction, (recording, *number, *run), positions).await?;
+        }
+        for (recording, more) in &batch.watched {
+            write_watched(&mut transaction, recording, *more).await?;
         }
         transaction.commit().await
     }
@@ -173,12 +195,19 @@ impl Writer {
 }
 
 impl Waiting {
+    fn add_watched(&mut self, recording: &str, more: Watched) {
+        let sum = self.watched.entry(recording.to_owned()).or_default();
+        sum.views = sum.views.saturating_add(more.views);
+        sum.bytes = sum.bytes.saturating_add(more.bytes);
+    }
+
     fn shed(&mut self) {
-        while self.recordings.len() + self.parts.len() + self.keys.len() > MAX_ROWS {
+        while self.recordings.len() + self.parts.len() + self.keys.len() + self.watched.len() > MAX_ROWS {
             let Some((oldest, _)) = self.recordings.pop_first() else {
                 // Without their recordings these cannot be written.
                 self.parts.clear();
                 self.keys.clear();
+                self.watched.clear();
                 return;
             };
             self.parts.retain(|(recording, ..), _| *recording != oldest);
@@ -254,6 +283,17 @@ async fn write_keys(
          SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM recording WHERE id = ?1)",
     );
     query.bind(recording).bind(number).bind(run).bind(positions).execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn write_watched(
+    to: &mut Transaction<'_, Sqlite>,
+    recording: &str,
+    more: Watched,
+) -> Result<(), sqlx::Error> {
+    let query =
+        sqlx::query("UPDATE recording SET views = views + ?, sent_bytes = sent_bytes + ? WHERE id = ?");
+    query.bind(signed(more.views)).bind(signed(more.bytes)).bind(recording).execute(&mut **to).await?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod hostile;
 mod http;
 mod http2;
 mod identity;
+mod live_page;
 mod logs;
 mod metrics;
 mod operate;

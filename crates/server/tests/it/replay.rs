@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use media::mp4::Muxer;
+use media::sample::{Config, Sample};
+use media::synth::{Options, Synth};
 use testkit::http::{self, Answer};
 use weir::operator::keys::{self, Scope};
-use weir::store::{Format, Key, Part, PartState, Recording, State};
+use weir::store::{Format, Key, Part, PartState, Recording, State, Watched};
 
 use crate::ffmpeg::{self, Packet, Running};
 use crate::harness::{Folder, PATIENCE, Weir};
@@ -119,9 +122,12 @@ fn a_show_is_replayed_frame_by_frame_in_every_form() {
         assert_eq!(get(&weir, &format!("/replay/{id}.mp4?{bad}"), "").status, 400, "{bad}");
     }
     assert_eq!(get(&weir, &format!("/replay/{id}.mp4?from=1000"), "").status, 409);
-    assert!(
-        weir.app().replays.figures.views() >= 4 && weir.app().replays.figures.bytes() > file.len() as u64
-    );
+    let figures = &weir.app().replays.figures;
+    assert!(figures.views() >= 4 && figures.bytes() > file.len() as u64);
+    // The same is known of each recording, and outlives the server.
+    weir.block_on(store.writer.flush());
+    let watched = weir.block_on(store.index.find(id)).expect("the index").expect("the recording").watched;
+    assert_eq!(watched, Watched { views: figures.views(), bytes: figures.bytes() });
 }
 
 #[test]
@@ -187,6 +193,7 @@ fn make(weir: &Weir, duration_ms: u64, bytes: u64) -> Recording {
         gaps: 0,
         hidden: false,
         expires_ms: None,
+        watched: Watched::default(),
     };
     let part = Part {
         recording: MADE.into(),
@@ -254,6 +261,87 @@ fn six_hours_begin_as_fast_as_a_minute_and_take_no_more_memory() {
     let grown = resident().saturating_sub(before);
     assert!(grown < 24 << 20, "ten readers hold {grown} bytes");
     drop(readers);
+}
+
+/// Puts six hours into the index that nobody recorded: a fragment of a second with small pictures and sounds, again and again.
+fn make_six_hours(weir: &Weir) -> Recording {
+    const SECONDS: u32 = 6 * 3_600;
+    let mut synth = Synth::new(Options::default());
+    let configs: Vec<Config> = synth.headers().iter().filter_map(Config::of).collect();
+    let mut muxer = Muxer::new(&configs);
+    while synth.next_time() < 1_000 {
+        let mut sample = Sample::of(&synth.next(0)).expect("a sample");
+        sample.data.truncate(16);
+        assert!(muxer.push(sample).is_none());
+    }
+    let fragment = muxer.cut(None).expect("a fragment");
+    let mut second: Vec<u8> = fragment.parts().flat_map(|part| part.to_vec()).collect();
+    let tracks: Vec<u32> = muxer.tracks().map(|track| track.timescale).collect();
+    // Where each track's fragment says when it begins, as 64 bits behind the version.
+    let times: Vec<usize> =
+        second.windows(4).enumerate().filter(|(_, name)| *name == b"tfdt").map(|(at, _)| at + 8).collect();
+    assert_eq!((tracks.len(), times.len(), second[times[0] - 4]), (2, 2, 1));
+    let init = muxer.init().clone();
+    let mut file = init.to_vec();
+    let mut keys = Vec::new();
+    for n in 0..SECONDS {
+        keys.push(Key { time_ms: u64::from(n) * 1_000, offset: file.len() as u64 });
+        for (at, timescale) in times.iter().zip(&tracks) {
+            second[*at..at + 8].copy_from_slice(&(u64::from(n) * u64::from(*timescale)).to_be_bytes());
+        }
+        file.extend_from_slice(&second);
+    }
+    let recording = make(weir, u64::from(SECONDS) * 1_000, file.len() as u64);
+    let store = weir.app().records.store().expect("a store");
+    let root = weir.app().records.root().expect("a folder");
+    std::fs::write(root.join("made/1.mp4"), &file).expect("a file");
+    let part = weir.block_on(store.index.parts(MADE)).expect("parts").pop().expect("a part");
+    store.writer.put_part(Part { init_bytes: init.len() as u64, ..part });
+    for (run, keys) in (0..).zip(keys.chunks(weir::store::RUN)) {
+        store.writer.put_keys(MADE, 1, run, keys);
+    }
+    weir.block_on(store.writer.flush());
+    recording
+}
+
+#[test]
+fn six_hours_as_one_file_begin_as_fast() {
+    let data = Folder::new("replay");
+    let weir = Weir::start_in(data.path(), &[]);
+    let recording = make_six_hours(&weir);
+    weir.block_on(weir::replay::prepare(weir.app(), &recording)).expect("prepared");
+    let kinds = [".mp4", ".flv", ".mp4?from=10800&to=10860", ".flv?from=10800&to=10860"];
+    // The head, what is behind it, and the end.
+    let look = |weir: &Weir, kind: &str, range: &str| {
+        let answer = get(weir, &format!("/replay/{MADE}{kind}"), &format!("Range: bytes={range}\r\n"));
+        assert_eq!(answer.status, 206, "{kind}: {}", answer.text());
+        (answer.header("content-range").map(str::to_owned), answer.body)
+    };
+    let ranges = ["0-65535", "5000000-9000000", "-100000"];
+    let all = |weir: &Weir| {
+        kinds.map(|kind| {
+            if kind.contains('?') { Vec::new() } else { ranges.map(|range| look(weir, kind, range)).to_vec() }
+        })
+    };
+    let made = all(&weir);
+    drop(weir);
+    let mut fastest = [Duration::MAX; 4];
+    for _ in 0..3 {
+        let weir = Weir::start_in(data.path(), &[]);
+        for (kind, fastest) in kinds.iter().zip(&mut fastest) {
+            let began = Instant::now();
+            look(&weir, kind, "0-65535");
+            *fastest = began.elapsed().min(*fastest);
+        }
+        assert!(all(&weir) == made, "what was kept is another file");
+    }
+    eprintln!("first bytes of six hours, and of a minute of them: {fastest:?}");
+    assert!(fastest.iter().all(|took| *took < Duration::from_millis(50)), "{fastest:?}");
+    // Of the minute, all pictures and no more.
+    let weir = Weir::start_in(data.path(), &[]);
+    let (_, head) = look(&weir, kinds[2], "0-65535");
+    let table = head.windows(4).position(|name| name == b"stsz").expect("a table of samples");
+    assert_eq!(head[table + 12..table + 16], 1_500_u32.to_be_bytes());
 }
 
 /// Memory of this process, in bytes.
@@ -355,4 +443,68 @@ fn without_recordings_there_are_no_replays_and_the_app_may_be_called_so() {
     assert_eq!(get(&weir, &format!("/replay/{MADE}.m3u8"), "").status, 404);
     let _publisher = crate::show::on_air(&weir, "replay/room1");
     assert!(testkit::viewer::Viewer::open(&weir.flv_url("replay/room1")).is_ok());
+}
+
+#[test]
+fn what_hls_holds_back_is_not_seen_in_the_recording_either() {
+    let data = Folder::new("replay");
+    let weir = Weir::start_file_in(data.path(), RULES, &[("hls.delay_seconds", "600")]);
+    let push = ffmpeg::push(&weir.rtmp_url("live/room1"), 9);
+    weir.wait_for("some of it", || {
+        the_recording(&weir).is_some_and(|recording| recording.duration_ms > 4_000)
+    });
+    let id = the_recording(&weir).expect("a recording").id;
+    let listed = |target: &str| {
+        let outer = get(&weir, target, "").text();
+        let inner =
+            outer.lines().last().expect("an address").rsplit("../").next().expect("a path").to_owned();
+        let folder = if inner.starts_with("replay/") { "/" } else { "/replay/" };
+        get(&weir, &format!("{folder}{inner}"), "").text()
+    };
+    let about = || -> serde_json::Value {
+        serde_json::from_slice(&get(&weir, &format!("/api/v1/replays/{id}"), "").body).expect("JSON")
+    };
+    let file = |name: &str| format!("/replay/{id}{name}");
+    // Nothing is as old as that, of what goes on and of what has just ended.
+    let nothing_is_shown = || {
+        let list = listed(&file(".m3u8"));
+        assert!(!list.contains("#EXTINF") && !list.contains("ENDLIST"), "{list}");
+        for (name, status) in
+            [("/1.mp4", 404), (".mp4", 409), (".flv", 409), (".jpg", 404), ("/sheet-1-0.jpg", 404)]
+        {
+            assert_eq!(get(&weir, &file(name), "").status, status, "{name}");
+        }
+        assert_eq!((&about()["duration_ms"], &about()["recording"]), (&0.into(), &true.into()));
+    };
+    nothing_is_shown();
+    // Ten minutes less three seconds later, what was pushed more than three seconds ago can be seen, and no more.
+    let set = |ms: i64| weir.clock.set_unix_ms(weir.clock.unix_ms() + ms);
+    set(597_000);
+    weir.wait_for("what is old enough", || about()["duration_ms"].as_u64() > Some(0));
+    let pushed = the_recording(&weir).expect("a recording").duration_ms;
+    let seen = about()["duration_ms"].as_u64().expect("a length");
+    let late = i64::try_from(seen).unwrap() + 3_000 - i64::try_from(pushed).unwrap();
+    // The index is a second or two behind the push, and a list that was asked for later is longer.
+    assert!(late < 2_500, "{seen} of {pushed}");
+    let part = get(&weir, &file("/1.mp4"), "").body.len() as u64;
+    assert!(part > 0 && part < the_recording(&weir).expect("a recording").bytes);
+    let found = packets(&["-i", &url(&weir, &file(".flv"))]);
+    assert!(
+        hashes(&found, 0).len() as u64 <= 25 * (seen / 1_000 + 2),
+        "{} pictures",
+        hashes(&found, 0).len()
+    );
+    set(-597_000);
+    assert_eq!(push.wait().code, Some(0));
+    let recording = finished(&weir);
+    nothing_is_shown();
+    set(601_000);
+    assert_eq!(about()["recording"], false);
+    let list = get(&weir, &file(".m3u8"), "").text();
+    assert!(list.ends_with("#EXT-X-ENDLIST\n"), "{list}");
+    let found = packets(&["-i", &url(&weir, &file(".mp4"))]);
+    assert_eq!(
+        (hashes(&found, 0).len(), about()["duration_ms"].as_u64()),
+        (225, Some(recording.duration_ms))
+    );
 }
