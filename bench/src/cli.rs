@@ -18,6 +18,7 @@ use crate::plot;
 use crate::record;
 use crate::report::{self, Lines};
 use crate::scene;
+use crate::talk;
 use crate::viewer::Protocol;
 
 /// Bounds of what can be asked for: the tool has one thread for players and 16-bit ports.
@@ -56,6 +57,8 @@ enum What {
     Segments(Segments),
     /// Many streams, recorded and not by turns: cost per stream, bytes to the disk, and that viewers do not notice
     Record(Record),
+    /// One chat room: the price of a delivery, how long a message takes, what a crowd does to it
+    Chat(Chat),
     /// Draws what `run --json` wrote: cost and latency over the number of viewers
     Plot(Plot),
     /// The floor itself, which the others start as a process of its own
@@ -105,6 +108,36 @@ struct Record {
     server_cores: String,
     /// Repetitions, of which the median is shown
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
+    reps: u64,
+}
+
+#[derive(Debug, Args)]
+struct Chat {
+    #[command(flatten)]
+    common: Common,
+    /// Members of the room
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=MAX_VIEWERS))]
+    members: u64,
+    /// Messages per second of all together
+    #[arg(long, value_delimiter = ',', default_value = "20,400")]
+    rate: Vec<f64>,
+    /// Characters of a message
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(20..=500))]
+    size: u64,
+    /// Reports of ten likes per second
+    #[arg(long, default_value_t = 0.0)]
+    likes: f64,
+    /// So many in a hundred members stop reading
+    #[arg(long, default_value_t = 0.0)]
+    stalled: f64,
+    /// Cut everybody off in the middle; they come back within so many seconds
+    #[arg(long, value_parser = seconds)]
+    cut: Option<f64>,
+    /// Length of the measured window
+    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+    /// Repetitions, of which each is shown
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
     reps: u64,
 }
 
@@ -290,6 +323,7 @@ pub(crate) fn main() -> Result<()> {
             Ok(())
         }
         What::Record(record) => record.measure(),
+        What::Chat(chat) => chat.measure(),
         What::Plot(plot) => plot::draw(&plot.from, &plot.to),
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
@@ -365,6 +399,44 @@ impl Run {
         let reading =
             if poll_ms == 0 { "read as it comes".into() } else { format!("read every {poll_ms} ms") };
         Part { title: format!("One stream, {list} viewers, {reading}"), plans }
+    }
+}
+
+impl Chat {
+    fn measure(&self) -> Result<()> {
+        let ground = ground(&self.common)?;
+        let (mut rows, mut failures) = (Vec::new(), Vec::new());
+        let mut lines = Lines::to(self.common.json.as_deref())?;
+        // nginx has no chat, and the floor sends each message by itself.
+        let peers = self.common.peers.iter().filter(|peer| matches!(peer, Peer::Weir | Peer::Floor(0)));
+        let peers: Vec<&Peer> = peers.filter(|peer| ground.programs.missing(peer).is_none()).collect();
+        if self.likes > talk::most_reports(self.members as usize) {
+            bail!("{} members may not report so many likes", self.members);
+        }
+        for (rate, _) in self.rate.iter().flat_map(|rate| (0..self.reps).map(move |rep| (*rate, rep))) {
+            for peer in &peers {
+                let plan = talk::Plan {
+                    members: self.members as usize,
+                    rate,
+                    size: self.size as usize,
+                    seconds: self.seconds,
+                    likes: if **peer == Peer::Weir { self.likes } else { 0.0 },
+                    stalled_percent: self.stalled,
+                    cut_seconds: self.cut.filter(|_| **peer == Peer::Weir),
+                };
+                let what = format!("chat {} {} members, {rate}/s", peer.name(), self.members);
+                eprintln!("measuring {what}");
+                match talk::talk(&ground, peer, &plan) {
+                    Ok(row) => {
+                        lines.add("chat", &row)?;
+                        rows.push(row);
+                    }
+                    Err(error) => failures.push(format!("{what}: {error:#}")),
+                }
+            }
+        }
+        println!("{}", report::talked(&rows));
+        conclude(&failures)
     }
 }
 

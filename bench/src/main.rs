@@ -2,6 +2,7 @@
 
 mod amf;
 mod audience;
+mod chat;
 mod check;
 mod chunk;
 mod cli;
@@ -23,6 +24,7 @@ mod report;
 mod scene;
 mod source;
 mod stats;
+mod talk;
 mod viewer;
 
 fn main() -> anyhow::Result<()> {

@@ -172,6 +172,14 @@ impl Server {
         }
     }
 
+    /// The key that Weir leaves for the command line of its machine.
+    pub(crate) fn key(&self) -> Result<String> {
+        let path = self.folder.join("data/local.key");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let key = text.lines().find_map(|line| line.strip_prefix("key = \"")?.strip_suffix('"'));
+        Ok(key.context("there is no key in it")?.to_owned())
+    }
+
     /// Puts a file into its folder, which nginx serves over HTTP.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.folder.join(name);

@@ -12,6 +12,7 @@ use crate::measure::Row;
 use crate::record::Recorded;
 use crate::scene::{Churned, Held, Joined};
 use crate::stats::median;
+use crate::talk::Talked;
 
 /// A file that takes one line of JSON for every measurement.
 #[derive(Debug)]
@@ -270,6 +271,54 @@ pub(crate) fn served(rows: &[Served]) -> String {
             number(Some(row.cpu_s_per_gb), 3),
             number(nginx.map(|nginx| row.cpu_s_per_gb / nginx), 2),
             number(Some(row.cpu_percent), 1),
+            number(Some(row.tool_percent), 0),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of a chat room.
+pub(crate) fn talked(rows: &[Talked]) -> String {
+    let columns = [
+        "peer",
+        "members",
+        "said/s",
+        "refused",
+        "complete %",
+        "messages/batch",
+        "us/delivery",
+        "B/delivery",
+        "cpu %",
+        "p50 ms",
+        "p99 ms",
+        "KB/idle member",
+        "likes",
+        "counted",
+        "back",
+        "recovered",
+        "lost",
+        "tool %",
+    ];
+    let mut table = Table::new("One chat room", columns.to_vec());
+    for row in rows {
+        table.row(vec![
+            row.peer.clone(),
+            row.members.to_string(),
+            number(Some(row.said as f64 / row.seconds), 0),
+            row.refused.to_string(),
+            number(Some(row.complete_percent), 2),
+            number(Some(row.merged), 1),
+            number(Some(row.us_per_delivery), 2),
+            number(Some(row.bytes_per_delivery), 0),
+            number(Some(row.cpu_percent), 1),
+            number(row.p50_ms, 1),
+            number(row.p99_ms, 1),
+            number(Some(row.idle_kb), 1),
+            row.likes_sent.to_string(),
+            row.likes_counted.to_string(),
+            row.came_back.to_string(),
+            row.recovered.to_string(),
+            row.lost.to_string(),
             number(Some(row.tool_percent), 0),
         ]);
     }
