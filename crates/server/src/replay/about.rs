@@ -55,7 +55,7 @@ pub async fn about(app: &App, id: &str) -> Result<About, Missing> {
     let tracks = match fragmented.first() {
         Some(part) => {
             let from = Opener { root: root.to_owned(), storage: app.storage.clone() };
-            tracks(from, (*part).clone()).await?
+            tracks(from, part.clone()).await?
         }
         None => Vec::new(),
     };
