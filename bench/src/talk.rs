@@ -366,13 +366,7 @@ pub(crate) fn talk(ground: &Ground, peer: &Peer, plan: &Plan) -> Result<Talked> 
 type Hello<'a> = dyn Fn(usize, Option<(&str, u64)>) -> String + 'a;
 
 /// Everybody is cut off at once, and comes back in their turn.
-fn come_back(
-    crowd: &mut Crowd,
-    plan: &Plan,
-    seconds: f64,
-    every: usize,
-    hello: &Hello<'_>,
-) -> Result<()> {
+fn come_back(crowd: &mut Crowd, plan: &Plan, seconds: f64, every: usize, hello: &Hello<'_>) -> Result<()> {
     let had: Vec<Option<(String, u64, u64)>> = crowd
         .seats
         .iter()
