@@ -1,9 +1,12 @@
 //! Admission: a client's wish in the words of its protocol becomes a grant, or a refusal that it can be told.
+//!
+//! [`enter`] is what every transport calls for a client that comes: the rules of the configuration first, then the
+//! operator's own backend where a hook asks it. [`Admission::admit`] knows the rules alone.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use control::Authority;
 use control::query::Query;
@@ -11,12 +14,72 @@ use control::request::{Action, Request};
 use hub::{Identity, Name, Profile};
 use tracing::warn;
 
+use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::secrets::Secrets;
+use crate::hooks::{Decision, Question, Visit};
+use crate::secrets::{Secret, Secrets};
+use crate::sessions::Came;
 
-/// The code of a refusal that is nobody's fault.
+/// The codes of refusals that are nobody's fault.
 const DRAINING: &str = "draining";
+const HOOK_FAILED: &str = "hook_failed";
+
+/// Who asks, besides what is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor<'a> {
+    /// Its number, under which it becomes a session.
+    pub id: u64,
+    /// What it is called in whatever others are told, where that is not its number.
+    pub client: Option<&'a str>,
+    /// Its protocol.
+    pub wire: &'static str,
+    /// What it calls itself.
+    pub agent: &'a str,
+    /// The address up to the application, where its protocol has one.
+    pub tc_url: &'a str,
+    /// It asks again and again without being a new client.
+    pub is_polling: bool,
+}
+
+/// Decides on a client that comes, for every transport alike. Where no hook is configured, it waits for nothing.
+pub async fn enter(app: &App, asked: &Asked<'_>, visitor: &Visitor<'_>) -> Result<Admitted, Refused> {
+    let mut admitted = app.admission.admit(asked)?;
+    let came = Came {
+        client: visitor.client.map_or_else(|| app.sessions.client_of(visitor.id), str::to_owned),
+        host: asked.host.to_owned(),
+        query: Secret::new(asked.query),
+        page_url: asked.referrer.unwrap_or_default().to_owned(),
+        tc_url: match visitor.tc_url {
+            "" => format!("http://{}/{}", asked.host, asked.app),
+            tc_url => tc_url.to_owned(),
+        },
+    };
+    let (app_name, stream) = admitted.name.as_str().rsplit_once('/').unwrap_or(("", admitted.name.as_str()));
+    let visit = Visit {
+        client: &came.client,
+        app: app_name,
+        stream,
+        ip: asked.peer,
+        wire: visitor.wire,
+        agent: visitor.agent,
+        host: &came.host,
+        query: asked.query,
+        page_url: &came.page_url,
+        tc_url: &came.tc_url,
+        is_polling: visitor.is_polling,
+    };
+    let question = match asked.action {
+        Action::Push => Question::Publish(&visit),
+        Action::Play => Question::Play(&visit),
+    };
+    if let Decision::Refuse(refusal) = app.hooks.decide(&question).await {
+        let crate::hooks::Refusal { code, message, message_zh } = refusal;
+        return Err(Refused { code, message, message_zh });
+    }
+    admitted.came = Arc::new(came);
+    Ok(admitted)
+}
 
 /// Decides for every transport alike.
 #[derive(Debug)]
@@ -74,6 +137,8 @@ pub struct Admitted {
     pub profile: Profile,
     /// The domain that granted it, as it is configured.
     pub domain: String,
+    /// How it asked, for its session.
+    pub came: Arc<Came>,
 }
 
 /// Why not, for the client and for the log. It holds no secret and no signature.
@@ -129,6 +194,7 @@ impl Admission {
                     control::Profile::Rtc => Profile::Rtc,
                 },
                 domain: grant.domain,
+                came: Arc::default(),
             }),
             Err(refusal) => Err(Refused {
                 code: refusal.code(),
@@ -190,7 +256,7 @@ pub fn loggable(text: &str) -> &str {
 impl Refused {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
-        if self.code == DRAINING { 503 } else { 403 }
+        if [DRAINING, HOOK_FAILED].contains(&self.code) { 503 } else { 403 }
     }
 
     /// The reason in both languages, for a protocol that has one text for it.

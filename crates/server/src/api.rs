@@ -21,6 +21,7 @@ mod shape;
 mod streams;
 mod table;
 mod users;
+mod webhooks;
 
 use std::net::IpAddr;
 use std::sync::Arc;

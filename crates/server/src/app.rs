@@ -16,9 +16,11 @@ use crate::chat::Chats;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::drain::Drain;
+use crate::event;
 use crate::fanout::{Fanout, Law, Settings};
 use crate::health::{self, Health};
-use crate::hls::{self, Hls};
+use crate::hls::{self, Finished, Hls};
+use crate::hooks::Hooks;
 use crate::http::conn::Bounds;
 use crate::http::response::Cors;
 use crate::identity::Identity;
@@ -35,6 +37,7 @@ use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
 use crate::storage::{self, Storage};
 use crate::store::Store;
+use crate::webhook::{self, Webhooks};
 use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
@@ -77,6 +80,14 @@ pub struct App {
     pub counts: Counts,
     /// What is wrong with what is pushed.
     pub health: Health,
+    /// The database; `None` when there is none.
+    pub store: Option<Store>,
+    /// Telling others what happens.
+    pub webhooks: Webhooks,
+    /// Asking others what may happen.
+    pub hooks: Hooks,
+    /// What was told of streams.
+    pub(crate) told: event::Told,
     /// Pictures of streams and files.
     pub snapshots: Snapshots,
     /// Whether the server is about to end.
@@ -125,6 +136,8 @@ pub struct Server {
     /// Where it listens.
     pub ports: Ports,
     tasks: JoinSet<()>,
+    /// Write to the database, and go on until the last of the others has said what it has to say.
+    writers: JoinSet<()>,
 }
 
 impl Server {
@@ -141,6 +154,9 @@ impl Server {
         clock: Clock,
     ) -> anyhow::Result<Server> {
         let store = open_store(data).await;
+        if let Some(store) = &store {
+            event::execute_wills(store, &clock).await;
+        }
         let app = Arc::new(App::new(data, store, config, secrets, clock)?);
         let config = &app.config;
         let acceptor = |protocols: &[&str]| {
@@ -218,14 +234,18 @@ impl Server {
         tasks.spawn(sweep(app.clone()));
         tasks.spawn(record::run(app.clone()));
         tasks.spawn(storage::run(app.clone()));
+        let mut writers = JoinSet::new();
+        if let Some(store) = &app.store {
+            writers.spawn(store.writer.clone().run());
+            writers.spawn(store.chat.clone().run());
+            tasks.spawn(event::run(app.clone()));
+        }
+        tasks.spawn(webhook::run(app.clone()));
         tasks.spawn(health::run(app.clone()));
         tasks.spawn(relay::run(app.clone()));
         tasks.spawn(snapshot::run(app.clone()));
         tasks.spawn(hls::run(app.clone()));
         tasks.spawn(room::follow(app.clone()));
-        if let Some(store) = app.rooms.store() {
-            tasks.spawn(store.chat.clone().run());
-        }
         tasks.spawn(replay::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
@@ -235,12 +255,13 @@ impl Server {
         if app.config.demo.enabled {
             tasks.spawn(demo::run(app.clone()));
         }
-        Ok(Server { app, ports, tasks })
+        Ok(Server { app, ports, tasks, writers })
     }
 
     /// Stops accepting, says goodbye to every viewer and publisher, and returns when they are gone.
     pub async fn stop(mut self) {
         self.app.storage.stop();
+        event::stop(&self.app);
         // First, because a recording ends with the last frame and not with the end of its stream.
         record::stop(&self.app).await;
         let app = self.app.clone();
@@ -248,9 +269,6 @@ impl Server {
             warn!("the chat did not stop in good order");
         }
         self.app.rooms.close().await;
-        if let Some(store) = self.app.rooms.store() {
-            store.close().await;
-        }
         self.tasks.shutdown().await;
         for stream in self.app.hub.on_air() {
             self.app.hub.drop_stream(stream.name(), End::Dropped("the server stops / 服务器正在停止".into()));
@@ -259,6 +277,11 @@ impl Server {
         if tokio::task::spawn_blocking(move || app.fanout.stop()).await.is_err() {
             warn!("the fan-out did not stop in good order");
         }
+        // When everybody has said what is to be kept.
+        if let Some(store) = &self.app.store {
+            store.close().await;
+        }
+        self.writers.shutdown().await;
     }
 }
 
@@ -336,6 +359,22 @@ impl App {
             },
             stall_ms: config.fanout.stall_timeout_seconds * 1_000,
         };
+        let (sessions, webhooks) = (Sessions::default(), Webhooks::new(&config)?);
+        if let Some(store) = &store {
+            webhooks.reload(&config, Some(&store.outbox));
+            event::listen_to_sessions(&sessions, store, &clock);
+        }
+        let hls = Hls::new(&config, secrets, &clock, data)?;
+        if let Some(store) = &store {
+            let (writer, clock) = (store.writer.clone(), clock.clone());
+            hls.listen(Box::new(move |segment| {
+                if writer.wants(event::HLS_SEGMENT) {
+                    let Finished { stream, number, duration_ms, file, playlist } = segment;
+                    let (which, paths) = ((*number, *duration_ms), (file.as_str(), playlist.as_str()));
+                    writer.put_event(event::segment(stream, which, paths, clock.unix_ms()));
+                }
+            }));
+        }
         Ok(App {
             hub: Hub::new(options),
             operator: Operator::open(data, &admission, &clock)?,
@@ -343,14 +382,17 @@ impl App {
             admission,
             fanout: Fanout::start(&settings, &clock).context("cannot start the fan-out threads")?,
             permits: Permits::new(config.limits.max_connections, config.limits.connections_per_ip),
-            sessions: Sessions::default(),
-            hls: Hls::new(&config, secrets, &clock, data)?,
+            sessions,
+            hls,
             relays: Relays::new(&config)?,
             snapshots: Snapshots::new(&config.snapshot),
             drain: Drain::default(),
             replays: Replays::new(secrets)?,
             rooms: Rooms::new(store.clone()),
             chats: Chats::new(settings.shards).context("cannot make the chat threads")?,
+            hooks: Hooks::new(&config, clock.clone())?,
+            webhooks,
+            told: event::Told::default(),
             records: Records::new(data, store.as_ref(), &config),
             storage: Arc::new(Storage::new(&config.storage)),
             counts: Counts::default(),
@@ -360,6 +402,7 @@ impl App {
                 Some(acme) => Some(kept_certificate(acme)),
                 None => tls_files(&config.tls).map(Certificate::load).transpose()?,
             },
+            store,
             acme,
             reload: OnceLock::new(),
             http_bounds: Bounds {

@@ -1,5 +1,5 @@
 //! The command line: `serve`, `init`, `url`, `token`, `config`, `key`, and what is asked of a running server: `streams`, `kick`,
-//! `forbid`, `resume`, `relays`, `relay`, `record`, `recordings`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
+//! `forbid`, `resume`, `relays`, `relay`, `record`, `recordings`, `webhooks`; `doctor` and `probe` find out what is wrong, `completions` is for shells.
 //!
 //! Exit codes: 0 done, 1 something is wrong and was told on stderr, 2 the command line was not understood.
 
@@ -24,6 +24,7 @@ mod sources;
 mod streams;
 mod token;
 mod url;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ enum Command {
     Record(record::Args),
     /// What was recorded 录制下来的内容
     Recordings(recordings::Args),
+    /// Who is told what happens: list, log, replay, test 事件通知：接收方、投递记录、重放、测试
+    Webhooks(webhooks::Args),
     /// Look for what would spoil the show, and how to mend it 开播前体检
     Doctor(doctor::Args),
     /// Play an address for a few seconds and say what came 试播一个地址
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Relay(args) => relays::order(&args, lang),
         Command::Record(args) => record::run(&args, lang),
         Command::Recordings(args) => recordings::run(&args, lang),
+        Command::Webhooks(args) => webhooks::run(&args, lang),
         Command::Doctor(args) => doctor::run(&args, lang),
         Command::Probe(args) => probe::run(&args, lang),
         Command::Completions(args) => completions::run(&args, Cli::command()),

@@ -61,6 +61,10 @@ pub struct Config {
     pub storage: Storage,
     /// Who somebody is.
     pub identity: Identity,
+    /// Telling others what happens, in general.
+    pub webhooks: Webhooks,
+    /// Asking others what may happen.
+    pub hooks: Hooks,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -79,6 +83,8 @@ pub struct Config {
     pub user_key: Vec<UserKey>,
     /// Apps whose backends make signatures of users.
     pub usersig: Vec<UserSigApp>,
+    /// Who is told what happens.
+    pub webhook: Vec<Webhook>,
 }
 
 /// `[server]`
@@ -268,6 +274,59 @@ pub struct Storage {
     pub uploads: usize,
     pub max_mbit: u64,
     pub timeout_seconds: u64,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Webhooks {
+    pub max_waiting: u64,
+    pub retention_days: u32,
+    pub ca_file: String,
+}
+
+/// `[hooks]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Hooks {
+    pub form: HookForm,
+    pub on_publish: Vec<Secret>,
+    pub on_play: Vec<Secret>,
+    pub on_join: Vec<Secret>,
+    pub on_send: Vec<Secret>,
+    pub on_unpublish: Vec<Secret>,
+    pub on_stop: Vec<Secret>,
+    pub on_dvr: Vec<Secret>,
+    pub on_hls: Vec<Secret>,
+    pub secret: Secret,
+    pub backup_secret: Secret,
+    pub timeout_ms: u64,
+    pub on_failure: OnFailure,
+    pub cache_ms: u64,
+    pub max_concurrent: usize,
+    pub allow_private: bool,
+}
+
+/// In whose words a hook is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookForm {
+    /// Ours.
+    Weir,
+    /// Those of SRS.
+    Srs,
+}
+
+/// What holds when a hook gives no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It is refused.
+    Refuse,
+    /// It is allowed.
+    Allow,
 }
 
 /// `[compat]`
@@ -491,6 +550,26 @@ impl Default for Record {
             gap_seconds: 60,
         }
     }
+}
+
+/// `[[webhook]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Its name; deliveries are kept under it.
+    pub name: String,
+    /// Where it is; it may hold a key.
+    pub url: Secret,
+    /// What it is told: `stream.started`, `stream.*`, `*`.
+    pub events: Vec<String>,
+    /// Signs what it is told.
+    pub secret: Secret,
+    /// Signs it too, for rotation.
+    pub backup_secret: Secret,
+    /// How long an attempt may take.
+    pub timeout_seconds: u64,
+    /// Whether it may be on a private address.
+    pub allow_private: bool,
 }
 
 /// `[[forbid]]`

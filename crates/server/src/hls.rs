@@ -6,6 +6,7 @@
 
 mod audience;
 mod container;
+mod finished;
 mod numbering;
 mod pace;
 mod pack;
@@ -33,6 +34,8 @@ use crate::config::Config;
 use crate::secrets::Secrets;
 use audience::Audience;
 pub(crate) use container::Container;
+pub use finished::Finished;
+use finished::{Ear, Teller};
 use numbering::Numbering;
 use packager::Packager;
 use settings::Settings;
@@ -66,6 +69,7 @@ pub struct Hls {
     files: Arc<Semaphore>,
     files_max: usize,
     clock: Clock,
+    ear: Ear,
 }
 
 /// What is held at this moment.
@@ -98,6 +102,7 @@ impl Hls {
             files: Arc::new(Semaphore::new(files_max)),
             files_max,
             clock: clock.clone(),
+            ear: Ear::default(),
         })
     }
 
@@ -107,6 +112,11 @@ impl Hls {
         let bytes = packagers.values().map(|packager| packager.shelf.bytes()).sum();
         let files = self.files_max.saturating_sub(self.files.available_permits());
         Held { packagers: packagers.len(), bytes, files }
+    }
+
+    /// Tells `listener` of every segment that is complete, from now on. A second one is not heard.
+    pub fn listen(&self, listener: Box<dyn Fn(&Finished) + Send + Sync>) {
+        self.ear.listen(listener);
     }
 
     /// How far back a player of this stream can go at this moment: nowhere while nobody has asked for it.
@@ -135,7 +145,8 @@ impl Hls {
             self.retire(packager);
         }
         let numbers = self.numbering.next();
-        let packager = Packager::start(stream, container, &self.settings, numbers, &self.files, &self.clock);
+        let teller = Teller { ear: self.ear.clone(), stream: stream.name().clone(), container };
+        let packager = Packager::start(stream, teller, &self.settings, numbers, &self.files, &self.clock);
         packagers.insert(key, packager.clone());
         packager
     }

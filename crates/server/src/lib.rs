@@ -11,16 +11,19 @@ pub mod cmd;
 pub mod config;
 pub mod demo;
 pub mod drain;
+pub mod event;
 pub mod fanout;
 pub mod flv;
 pub mod health;
 pub mod hls;
+pub mod hooks;
 pub mod http;
 pub mod identity;
 pub mod lang;
 pub mod metrics;
 pub mod net;
 pub mod operator;
+pub mod outbound;
 pub mod read_at;
 pub mod record;
 pub mod relay;
@@ -39,6 +42,7 @@ pub mod store;
 pub mod time;
 mod told;
 pub mod waiting;
+pub mod webhook;
 
 #[cfg(test)]
 mod bug;

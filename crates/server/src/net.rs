@@ -3,6 +3,7 @@
 mod accept;
 mod bind;
 pub(crate) mod der;
+mod guard;
 mod permits;
 mod socket;
 mod tls;
@@ -10,6 +11,8 @@ mod trust;
 
 pub use accept::Door;
 pub use bind::bind;
+pub(crate) use guard::is_public;
+pub use guard::{Guard, NoConnection};
 pub use permits::{Permit, Permits, Refused, RefusedSoFar};
 pub use socket::Socket;
 pub use tls::{Certificate, HTTP1, HTTP2, Stream, TlsFiles, watch_certificate};

@@ -12,7 +12,7 @@
 //! - A pull publishes as an identity of its own. A push from outside under the same name is never cut off: the relay
 //!   waits until it and its grace are over.
 //! - A stream that would be relayed in a circle is refused: see `marks`.
-//! - Addresses from an API reach public machines only: see [`Guard`].
+//! - Addresses from an API reach public machines only: see [`crate::net::Guard`].
 //!
 //! Lock order: the table's lock comes before the hub's.
 
@@ -49,10 +49,10 @@ pub use rules::{Patterns, Rule};
 pub(crate) use source::Source;
 pub use state::State;
 pub use supervisor::run;
-pub(crate) use target::is_public;
-pub use target::{BadTarget, Guard, Scheme, Target};
+pub use target::{BadTarget, Scheme, Target};
 
 use crate::config::Config;
+use crate::net::Guard;
 use crate::sessions::{Role, Sessions};
 use dial::{Dialer, Patience};
 use entry::{Entry, Plan};
@@ -141,7 +141,7 @@ impl Relays {
                 forgive_ms: i64::try_from(config.fanout.forgive_jumps_seconds)?.saturating_mul(1_000),
             },
             linger: Duration::from_secs(keys.linger_seconds),
-            api_guard: Guard::for_api(keys.allow_private),
+            api_guard: Guard::new(keys.allow_private),
             table: Mutex::default(),
             orders,
             ordered: Mutex::new(Some(ordered)),
@@ -153,7 +153,7 @@ impl Relays {
     /// Begins to pull a stream. Returns its number.
     pub fn start_pull(&self, name: &Name, address: &str, mode: Mode) -> Result<u64, StartError> {
         let target = Target::parse(address).map_err(StartError::Bad)?;
-        self.api_guard.check(&target).map_err(StartError::Guarded)?;
+        self.api_guard.check(target.host()).map_err(|error| StartError::Guarded(error.into()))?;
         let (direction, guard, name) = (Direction::Pull, self.api_guard, name.clone());
         self.add(Plan { direction, mode, name, target, guard, rule: None }).map(|entry| entry.id)
     }
@@ -164,7 +164,7 @@ impl Relays {
         if target.scheme().is_http() {
             return Err(StartError::Bad(BadTarget::Scheme));
         }
-        self.api_guard.check(&target).map_err(StartError::Guarded)?;
+        self.api_guard.check(target.host()).map_err(|error| StartError::Guarded(error.into()))?;
         let (direction, mode, guard, name) = (Direction::Push, Mode::Static, self.api_guard, name.clone());
         self.add(Plan { direction, mode, name, target, guard, rule: None }).map(|entry| entry.id)
     }

@@ -16,7 +16,7 @@ use crate::identity::Identity;
 use crate::secrets::Secrets;
 
 /// The beginnings of the keys that take effect at once.
-const LIVE: [&str; 12] = [
+const LIVE: [&str; 14] = [
     "push.",
     "play.",
     "domain[",
@@ -26,6 +26,8 @@ const LIVE: [&str; 12] = [
     "user_key[",
     "usersig[",
     "identity.",
+    "webhook[",
+    "hooks.",
     "server.strict_hosts",
     "http.cors_origins",
     "tls.",
@@ -76,6 +78,8 @@ impl Reload {
         app.operator.forbids.enforce(&app.admission);
         app.relays.reload(&config);
         app.records.reload(&config);
+        app.webhooks.reload(&config, app.store.as_ref().map(|store| &store.outbox));
+        app.hooks.reload(&config);
         app.set_cors(config.http.cors_origins);
         let changed = in_force.changed(&layers);
         let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));

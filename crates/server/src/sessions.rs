@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use hub::{Drops, Name};
 use tokio::sync::Notify;
 
+use crate::secrets::Secret;
+
 /// Longest text of a client about itself that is kept, in bytes.
 const AGENT_MAX: usize = 256;
 
@@ -38,7 +40,27 @@ pub struct About {
     pub agent: String,
     /// The domain that let a publisher in, as it is configured; not always known of a viewer.
     pub domain: String,
+    /// How it asked.
+    pub came: Arc<Came>,
 }
+
+/// How a client asked to be let in.
+#[derive(Debug, Clone, Default)]
+pub struct Came {
+    /// What it is called in whatever others are told; the number of its session when empty.
+    pub client: String,
+    /// The host that it asked at, without a port; empty when unknown.
+    pub host: String,
+    /// The query of its address, which may hold a signature.
+    pub query: Secret,
+    /// The page that it plays in, if it says.
+    pub page_url: String,
+    /// The address up to the application, of RTMP as the client wrote it.
+    pub tc_url: String,
+}
+
+/// Is told when a session begins (`false`) and when it is over (`true`), outside every lock.
+pub type Listener = Box<dyn Fn(&Session, bool) + Send + Sync>;
 
 /// One connected client.
 #[derive(Debug)]
@@ -56,14 +78,16 @@ pub struct Session {
 }
 
 /// All sessions.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Sessions {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
 struct Shared {
+    /// Tells this run of the server from others.
+    run: u32,
     last: AtomicU64,
+    listener: OnceLock<Listener>,
     live: Mutex<BTreeMap<u64, Arc<Session>>>,
     /// Of sessions that have ended, and how many began; taken only with the lock of `live` held.
     past: Mutex<Sums>,
@@ -103,7 +127,42 @@ pub struct Seat {
     shared: Arc<Shared>,
 }
 
+impl Default for Sessions {
+    fn default() -> Sessions {
+        let mut run = [0; 4];
+        // Without random bytes the process's number tells runs apart well enough.
+        if getrandom::fill(&mut run).is_err() {
+            run = std::process::id().to_be_bytes();
+        }
+        let shared = Shared {
+            run: u32::from_be_bytes(run),
+            last: AtomicU64::new(0),
+            listener: OnceLock::new(),
+            live: Mutex::default(),
+            past: Mutex::default(),
+        };
+        Sessions { shared: Arc::new(shared) }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
 impl Sessions {
+    /// What the client with this number is called in whatever others are told: unlike the number, no other client has it
+    /// after a restart.
+    pub fn client_of(&self, number: u64) -> String {
+        format!("{:08x}-{number}", self.shared.run)
+    }
+
+    /// Tells `listener` of every session from now on. A second one is not heard.
+    pub fn listen(&self, listener: Listener) {
+        let _ = self.shared.listener.set(listener);
+    }
+
     /// A number for a client that has connected and may be let in later, so that all lines of the log about it have
     /// the same.
     pub fn number(&self) -> u64 {
@@ -137,6 +196,7 @@ impl Sessions {
         live.insert(id, session.clone());
         self.shared.past().entry(key).or_default().opened += 1;
         drop(live);
+        self.shared.tell(&session, false);
         Seat { session, shared: self.shared.clone() }
     }
 
@@ -181,6 +241,12 @@ impl Sessions {
 }
 
 impl Shared {
+    fn tell(&self, session: &Session, is_over: bool) {
+        if let Some(listener) = self.listener.get() {
+            listener(session, is_over);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
         // A panic while it was locked leaves a map that is still a map.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,6 +258,14 @@ impl Shared {
 }
 
 impl Session {
+    /// What it is called in whatever others are told.
+    pub fn client(&self) -> String {
+        match self.about.came.client.as_str() {
+            "" => self.id.to_string(),
+            client => client.to_owned(),
+        }
+    }
+
     /// Bytes of its stream received or sent so far.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -244,6 +318,8 @@ impl Drop for Seat {
         live.remove(&self.session.id);
         let about = &self.session.about;
         self.shared.past().entry((about.role, about.wire)).or_default().add(&self.session);
+        drop(live);
+        self.shared.tell(&self.session, true);
     }
 }
 
@@ -254,7 +330,15 @@ mod tests {
     fn about(role: Role, agent: &str) -> About {
         let stream = Name::new("live/a");
         let peer = IpAddr::from([127, 0, 0, 1]);
-        About { role, wire: "rtmp", stream, peer, agent: agent.to_owned(), domain: String::new() }
+        About {
+            role,
+            wire: "rtmp",
+            stream,
+            peer,
+            agent: agent.to_owned(),
+            domain: String::new(),
+            came: Arc::default(),
+        }
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub async fn answer(app: &App, head: &Head, named: &hls::url::Named, client: Cli
         Ok(Shift::Live | Shift::Delay(_)) => return hls::play::answer(app, head, named, client).await,
         Err(bad) => return bad,
     };
-    let name = match hls::play::admit(app, head, named, client) {
+    let name = match hls::play::admit(app, head, named, client).await {
         Ok(name) => name,
         Err(refusal) => return refusal,
     };

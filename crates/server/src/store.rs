@@ -16,6 +16,7 @@
 mod chat;
 mod index;
 mod keys;
+pub mod outbox;
 mod recording;
 pub mod rooms;
 mod uploads;
@@ -32,6 +33,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub use chat::{ChatFigures, ChatWriter};
 pub use index::Index;
 pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
+pub use outbox::{Event, Outbox};
 pub use recording::{Filter, Format, Page, Part, PartState, Recording, State, Watched};
 pub use rooms::Rooms;
 pub use uploads::{Backlog, ToDelete, Upload, Uploads};
@@ -64,6 +66,8 @@ pub struct Store {
     pub rooms: Rooms,
     /// What is said and counted in them.
     pub chat: ChatWriter,
+    /// What is to be told to others.
+    pub outbox: Outbox,
 }
 
 impl Store {
@@ -88,12 +92,14 @@ impl Store {
         MIGRATIONS.run(&write).await.with_context(told)?;
         let read = pool(READERS).connect_lazy_with(options.read_only(true));
         let chat = ChatWriter::new(write.clone());
+        let outbox = Outbox::new(read.clone(), write.clone());
         Ok(Store {
             index: Index::new(read.clone(), write.clone()),
             uploads: Uploads::new(read.clone(), write.clone()),
             rooms: Rooms::new(read, write.clone(), chat.clone()),
             chat,
-            writer: Writer::new(write),
+            writer: Writer::new(write, outbox.clone()),
+            outbox,
         })
     }
 

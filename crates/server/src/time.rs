@@ -11,6 +11,12 @@ pub fn rfc3339(unix_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The same with milliseconds.
+pub fn rfc3339_ms(unix_ms: i64) -> String {
+    let whole = rfc3339(unix_ms);
+    format!("{}.{:03}Z", whole.trim_end_matches('Z'), unix_ms.rem_euclid(1_000))
+}
+
 /// The second since 1970 that a text names: as a number, or in RFC 3339. A date needs its zone: whoever writes it
 /// may be in another one than the server.
 pub fn unix_seconds(text: &str) -> Option<i64> {

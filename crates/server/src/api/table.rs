@@ -7,6 +7,7 @@ use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::shape::{AppName, Schemas, Shape, StreamName};
 use super::{
     addresses, clients, docs, forbid, live, openapi, recordings, relays, replays, service, streams, users,
+    webhooks,
 };
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
@@ -113,6 +114,10 @@ const INDEX: (u16, &str) = (500, "`index`: the database does not answer");
 const NO_RELAY: (u16, &str) = (404, "`no_relay`: there is no relay of this number");
 const NOT_KEPT: (u16, &str) =
     (500, "`not_kept`: it is in force until the server ends, but its file cannot be written");
+
+const NO_WEBHOOK: (u16, &str) = (404, "`no_webhook`: there is no webhook of this name");
+const NO_DATABASE: (u16, &str) =
+    (503, "`no_database`: this server has no data folder, or its database cannot be opened");
 
 /// Everything.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -606,6 +611,94 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: Method::Get,
+        path: "webhooks",
+        id: "listWebhooks",
+        access: READ,
+        about: "Who is told what happens here, and how that goes",
+        about_zh: "事件通知的接收方及其状态",
+        query: &[],
+        body: None,
+        done: Done::Json(200, webhooks::WebhookList::schema),
+        faults: &[INDEX],
+        handle: webhooks::list,
+    },
+    Operation {
+        method: Method::Get,
+        path: "webhooks/deliveries",
+        id: "listWebhookDeliveries",
+        access: READ,
+        about: "The log of what was told, newest first",
+        about_zh: "投递记录，从新到旧",
+        query: &[
+            LIMIT,
+            Parameter {
+                name: "before",
+                value: Value::Number(0, i64::MAX as u64),
+                about: "begin behind this one: the `next` of the page before",
+            },
+            Parameter { name: "endpoint", value: Value::Text, about: "only to this webhook" },
+            Parameter {
+                name: "state",
+                value: Value::OneOf(webhooks::STATES),
+                about: "only in this state; `failed` was given up",
+            },
+            Parameter {
+                name: "event",
+                value: Value::Text,
+                about: "only of this event, such as stream.started or stream.*",
+            },
+        ],
+        body: None,
+        done: Done::Json(200, webhooks::DeliveryList::schema),
+        faults: &[INDEX, NO_DATABASE],
+        handle: webhooks::deliveries,
+    },
+    Operation {
+        method: Method::Post,
+        path: "webhooks/deliveries/{delivery}/replay",
+        id: "replayWebhookDelivery",
+        access: WRITE,
+        about: "Tell an event once more that was delivered or given up",
+        about_zh: "重新投递一条已送达或已放弃的事件",
+        query: &[],
+        body: None,
+        done: Done::Nothing(202),
+        faults: &[
+            (404, "`no_delivery`: there is no delivery of this number"),
+            (409, "`waiting`: it has not been told yet, and is on its way"),
+            INDEX,
+            NO_DATABASE,
+        ],
+        handle: webhooks::replay,
+    },
+    Operation {
+        method: Method::Post,
+        path: "webhooks/{webhook}/test",
+        id: "testWebhook",
+        access: WRITE,
+        about: "Send a webhook the event `ping`",
+        about_zh: "向接收方发送一条测试事件 ping",
+        query: &[],
+        body: None,
+        done: Done::Json(202, webhooks::WebhookTest::schema),
+        faults: &[NO_WEBHOOK, (409, "`no_test`: a notice in the form of SRS"), INDEX, NO_DATABASE],
+        handle: webhooks::test,
+    },
+    Operation {
+        method: Method::Post,
+        path: "webhooks/{webhook}/enable",
+        id: "enableWebhook",
+        access: WRITE,
+        about: "Tell a webhook again that answered 410, and make attempts that wait for later now",
+        about_zh: "恢复一个回应过 410 的接收方，并立即重试等待中的事件",
+        query: &[],
+        body: None,
+        done: Done::Nothing(204),
+        faults: &[NO_WEBHOOK, INDEX, NO_DATABASE],
+        handle: webhooks::enable,
+    },
+    Operation {
+        method: Method::Get,
         path: "live/{app}/{stream}",
         id: "getLive",
         access: Access::Open,
@@ -691,6 +784,7 @@ pub(super) fn path_schema(name: &str) -> Json {
         "app" => AppName::schema(&mut Schemas::new()),
         "stream" => StreamName::schema(&mut Schemas::new()),
         "recording" => json!({"type": "string", "pattern": "^[0-9a-f]{24}$"}),
+        "webhook" => webhooks::name_schema(),
         _ => u64::schema(&mut Schemas::new()),
     }
 }

@@ -144,7 +144,7 @@ fn look(args: &Args) -> Vec<Finding> {
 fn signing(config: &Config) -> Option<Finding> {
     let host = config.server.public_host.as_str();
     let private = match host.parse::<std::net::IpAddr>() {
-        Ok(ip) => !crate::relay::is_public(ip),
+        Ok(ip) => !crate::net::is_public(ip),
         Err(_) => host.is_empty() || host == "localhost" || host.ends_with(".local"),
     };
     let open = |scheme: Scheme| scheme == Scheme::Open;

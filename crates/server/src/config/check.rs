@@ -8,12 +8,15 @@ use control::referrer::Site;
 
 use super::problem::{Fault, Problem};
 use super::{
-    Algorithm, Config, Domain, Forbid, Layers, Record, Relay, RelayKind, Role, Rules, Scheme, UserKey,
-    UserSigApp,
+    Algorithm, Config, Domain, Forbid, HookForm, Layers, Record, Relay, RelayKind, Role, Rules, Scheme,
+    UserKey, UserSigApp,
 };
 use crate::identity;
+use crate::net::Guard;
+use crate::outbound::Address;
 use crate::relay::{ANY, expand};
 use crate::store::Format;
+use crate::webhook::SigningKey;
 
 /// The least and the most of every number that can be set. `default.toml` tells them in words.
 const RANGES: &[(&str, i64, i64)] = &[
@@ -74,6 +77,11 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("storage.max_mbit", 0, 100_000),
     ("storage.timeout_seconds", 1, 3_600),
     ("identity.guest_days", 1, 365),
+    ("webhooks.max_waiting", 100, 1_000_000),
+    ("webhooks.retention_days", 1, 365),
+    ("hooks.timeout_ms", 100, 30_000),
+    ("hooks.cache_ms", 0, 60_000),
+    ("hooks.max_concurrent", 1, 1_024),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
 ];
@@ -89,6 +97,9 @@ const RECORD_RANGES: &[(&str, i64, i64)] = &[
 /// The same for the keys of a `[[usersig]]`.
 const USERSIG_RANGES: &[(&str, i64, i64)] = &[("sdk_app_id", 1, u32::MAX as i64)];
 
+/// The same for the keys of a `[[webhook]]`.
+const WEBHOOK_RANGES: &[(&str, i64, i64)] = &[("timeout_seconds", 1, 30)];
+
 const SCHEMES: &[&str] = &["tencent", "aliyun", "qiniu", "huawei_a", "huawei_b", "huawei_d", "open"];
 const ROLES: &[&str] = &["push", "play"];
 const ALGORITHMS: &[&str] = &["HS256", "ES256", "EdDSA"];
@@ -96,6 +107,12 @@ const TOKEN_ROLES: &[&str] = &["viewer", "assistant", "host"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
 const HLS_MODES: &[&str] = &["on_demand", "always"];
 const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
+const HOOK_FORMS: &[&str] = &["weir", "srs"];
+const ON_FAILURE: &[&str] = &["refuse", "allow"];
+
+/// Most webhooks, and most addresses of one hook.
+const WEBHOOKS_MAX: usize = 50;
+const HOOK_URLS_MAX: usize = 10;
 
 /// Most names in one certificate: what Let's Encrypt takes.
 const DOMAINS_MAX: usize = 100;
@@ -126,6 +143,8 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
                 Some("kind") => RELAY_KINDS,
                 Some("mode") => HLS_MODES,
                 Some("container") => HLS_CONTAINERS,
+                Some("form") => HOOK_FORMS,
+                Some("on_failure") => ON_FAILURE,
                 _ => continue,
             };
             let text = match &item.value {
@@ -243,6 +262,8 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
             format!("`identity.audience` 最多 {KID_MAX} 个可见 ASCII 字符"),
         );
     }
+    webhooks(config, &mut found);
+    hooks(config, &mut found);
     if config.recordings.resume_free_mb < config.recordings.min_free_mb {
         found.rule(
             "recordings.resume_free_mb",
@@ -260,6 +281,9 @@ fn range(key: &str) -> Option<(i64, i64)> {
         }
         Some((section, leaf)) if section.starts_with("usersig[") => {
             USERSIG_RANGES.iter().find(|(name, ..)| *name == leaf).map(|(_, min, max)| (*min, *max))
+        }
+        Some((section, leaf)) if section.starts_with("webhook[") => {
+            WEBHOOK_RANGES.iter().find(|(name, ..)| *name == leaf).map(|(_, min, max)| (*min, *max))
         }
         Some((_, leaf)) => known(&format!("push.{leaf}")),
         None => known(key),
@@ -669,6 +693,127 @@ impl Found<'_> {
 }
 
 /// A host name or an IP address (without the brackets of an URL).
+fn webhooks(config: &Config, found: &mut Found<'_>) {
+    if config.webhook.len() > WEBHOOKS_MAX {
+        found.rule(
+            "webhook[0].name",
+            format!("there may be {WEBHOOKS_MAX} sections [[webhook]] at most"),
+            format!("[[webhook]] 最多 {WEBHOOKS_MAX} 段"),
+        );
+    }
+    for (number, webhook) in config.webhook.iter().enumerate() {
+        let key = |leaf: &str| format!("webhook[{number}].{leaf}");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_name = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(plain);
+        let name = key("name");
+        if !is_name(&webhook.name) {
+            found.rule(
+                &name,
+                format!("`{name}` must be 1 to 64 letters, digits, - and _"),
+                format!("`{name}` 应为 1 到 64 个字母、数字、- 和 _"),
+            );
+        } else if config.webhook.iter().take(number).any(|earlier| earlier.name == webhook.name) {
+            found.rule(
+                &name,
+                format!("`{name}`: another [[webhook]] has this name"),
+                format!("`{name}`：另一段 [[webhook]] 已用此名"),
+            );
+        }
+        address(&key("url"), webhook.url.expose(), webhook.allow_private, found);
+        let pattern = |pattern: &str| {
+            let body = pattern.strip_suffix(".*").unwrap_or(pattern);
+            let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| plain(byte) && byte != b'-');
+            pattern == "*" || (pattern.len() <= 64 && body.split('.').all(word))
+        };
+        if webhook.events.is_empty() || !webhook.events.iter().all(|events| pattern(events)) {
+            let events = key("events");
+            found.rule(
+                &events,
+                format!(
+                    "`{events}` must be kinds of events, such as \"stream.started\", \"stream.*\" or \"*\""
+                ),
+                format!("`{events}` 应为事件名，如 \"stream.started\"、\"stream.*\" 或 \"*\""),
+            );
+        }
+        secret(&key("secret"), webhook.secret.expose(), false, found);
+        secret(&key("backup_secret"), webhook.backup_secret.expose(), true, found);
+    }
+}
+
+fn hooks(config: &Config, found: &mut Found<'_>) {
+    let hooks = &config.hooks;
+    let asked = [
+        ("hooks.on_publish", &hooks.on_publish),
+        ("hooks.on_play", &hooks.on_play),
+        ("hooks.on_join", &hooks.on_join),
+        ("hooks.on_send", &hooks.on_send),
+    ];
+    let told = [
+        ("hooks.on_unpublish", &hooks.on_unpublish),
+        ("hooks.on_stop", &hooks.on_stop),
+        ("hooks.on_dvr", &hooks.on_dvr),
+        ("hooks.on_hls", &hooks.on_hls),
+    ];
+    for (key, urls) in asked.into_iter().chain(told) {
+        if urls.len() > HOOK_URLS_MAX {
+            found.rule(
+                key,
+                format!("`{key}` takes {HOOK_URLS_MAX} addresses at most"),
+                format!("`{key}` 最多 {HOOK_URLS_MAX} 个地址"),
+            );
+        }
+        urls.iter().for_each(|url| address(key, url.expose(), hooks.allow_private, found));
+    }
+    for (key, urls) in told.into_iter().filter(|_| hooks.form == HookForm::Weir) {
+        if !urls.is_empty() {
+            found.rule(
+                key,
+                format!("`{key}` is of SRS's form only: set `hooks.form` = \"srs\", or use a [[webhook]]"),
+                format!("`{key}` 只用于 SRS 格式：请设 `hooks.form` = \"srs\"，或改用 [[webhook]]"),
+            );
+        }
+    }
+    for (key, urls) in [("hooks.on_join", &hooks.on_join), ("hooks.on_send", &hooks.on_send)] {
+        if hooks.form == HookForm::Srs && !urls.is_empty() {
+            found.rule(
+                key,
+                format!("`{key}` is of our own form only: SRS knows no rooms"),
+                format!("`{key}` 只用于 weir 格式：SRS 没有聊天室"),
+            );
+        }
+    }
+    let is_asked = asked.iter().any(|(_, urls)| !urls.is_empty());
+    secret("hooks.secret", hooks.secret.expose(), !is_asked || hooks.form == HookForm::Srs, found);
+    secret("hooks.backup_secret", hooks.backup_secret.expose(), true, found);
+}
+
+/// An address that is called.
+fn address(key: &str, url: &str, allow_private: bool, found: &mut Found<'_>) {
+    match Address::parse(url) {
+        Err(bad) => {
+            found.rule(key, format!("`{key}`: {bad}"), format!("`{key}`：{}", bad.message_zh()));
+        }
+        Ok(address) if Guard::new(allow_private).check(address.host()).is_err() => {
+            found.rule(
+                key,
+                format!("`{key}` is on a private address: allow_private = true allows that"),
+                format!("`{key}` 是内网地址：需要设 allow_private = true"),
+            );
+        }
+        Ok(_) => {}
+    }
+}
+
+/// A secret that signs what is sent.
+fn secret(key: &str, text: &str, may_be_empty: bool, found: &mut Found<'_>) {
+    if text.is_empty() && may_be_empty {
+        return;
+    }
+    if let Err(bad) = SigningKey::parse(text) {
+        found.rule(key, format!("`{key}` {bad}"), format!("`{key}` {}", bad.message_zh()));
+    }
+}
+
 fn is_host(host: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     host.parse::<IpAddr>().is_ok() || ((1..=253).contains(&host.len()) && host.bytes().all(good))

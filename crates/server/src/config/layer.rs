@@ -30,8 +30,14 @@ const USER_KEY_NEEDS: [&str; 2] = ["kid", "algorithm"];
 /// The keys that a `[[usersig]]` must have.
 const USERSIG_NEEDS: [&str; 2] = ["sdk_app_id", "key"];
 
+/// The keys that a `[[webhook]]` must have.
+const WEBHOOK_NEEDS: [&str; 3] = ["name", "url", "secret"];
+
+/// What a `[[webhook]]` is told that does not say: what happens a few times in a show.
+const WEBHOOK_EVENTS: [&str; 5] = ["stream.*", "recording.*", "upload.*", "room.*", "gift.*"];
+
 /// Sections that a file may have any number of.
-const REPEATED: [&str; 6] = ["domain", "forbid", "record", "relay", "user_key", "usersig"];
+const REPEATED: [&str; 7] = ["domain", "forbid", "record", "relay", "user_key", "usersig", "webhook"];
 
 /// Most sections of one name: a bound on what one file can make the server hold.
 const SECTIONS_MAX: usize = 1_000;
@@ -73,6 +79,7 @@ pub struct Layers {
     records: usize,
     user_keys: usize,
     usersigs: usize,
+    webhooks: usize,
     problems: Vec<Problem>,
 }
 
@@ -99,6 +106,7 @@ impl Layers {
             records: 0,
             user_keys: 0,
             usersigs: 0,
+            webhooks: 0,
             problems: Vec::new(),
         }
     }
@@ -129,6 +137,8 @@ impl Layers {
                 self.add_user_keys(&file, content);
             } else if name == "usersig" {
                 self.add_usersigs(&file, content);
+            } else if name == "webhook" {
+                self.add_webhooks(&file, content);
             } else if !self.has_section(name) {
                 let sections = self.items.iter().filter_map(|item| item.key.split('.').next());
                 let meant = suggest(name, sections.chain(REPEATED)).map(str::to_owned);
@@ -324,6 +334,23 @@ impl Layers {
         }
     }
 
+    fn add_webhooks(&mut self, file: &FileText<'_>, content: &Spanned<DeValue<'_>>) {
+        for (start, keys) in self.sections(file, "webhook", content) {
+            let prefix = format!("webhook[{}]", self.webhooks);
+            self.webhooks += 1;
+            let leaves = [
+                ("name", Value::Text(String::new())),
+                ("url", Value::Text(String::new())),
+                ("events", Value::List(WEBHOOK_EVENTS.map(str::to_owned).into())),
+                ("secret", Value::Text(String::new())),
+                ("backup_secret", Value::Text(String::new())),
+                ("timeout_seconds", Value::Integer(15)),
+                ("allow_private", Value::Bool(false)),
+            ];
+            self.add_section(file, &prefix, (start, keys), leaves, &WEBHOOK_NEEDS);
+        }
+    }
+
     /// One section that has no defaults of its own in the built-in file.
     fn add_section<const N: usize>(
         &mut self,
@@ -416,6 +443,7 @@ impl Layers {
                 "record" => self.records,
                 "user_key" => self.user_keys,
                 "usersig" => self.usersigs,
+                "webhook" => self.webhooks,
                 _ => self.relays,
             };
             (name, vec![toml::Table::new(); count])

@@ -9,7 +9,24 @@ use super::layer::{Item, Origin};
 use super::value::Value;
 
 /// The last parts of keys whose values are secrets.
-const SECRET_LEAVES: [&str; 6] = ["key", "backup_key", "secret", "url", "cdn_secret", "secret_access_key"];
+const SECRET_LEAVES: [&str; 15] = [
+    "key",
+    "backup_key",
+    "url",
+    "cdn_secret",
+    "secret_access_key",
+    "secret",
+    "backup_secret",
+    // Addresses, which may hold a key.
+    "on_publish",
+    "on_play",
+    "on_join",
+    "on_send",
+    "on_unpublish",
+    "on_stop",
+    "on_dvr",
+    "on_hls",
+];
 
 const MASK: &str = "********";
 
@@ -56,5 +73,6 @@ fn line(item: &Item) -> String {
 /// An empty secret is shown: it says that the generated one is in force.
 fn is_masked(item: &Item) -> bool {
     let leaf = item.key.rsplit('.').next().unwrap_or_default();
-    SECRET_LEAVES.contains(&leaf) && item.value != Value::Text(String::new())
+    let is_empty = [Value::Text(String::new()), Value::List(Vec::new())].contains(&item.value);
+    SECRET_LEAVES.contains(&leaf) && !is_empty
 }

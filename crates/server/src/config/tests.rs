@@ -17,7 +17,7 @@ fn the_built_in_file_is_the_whole_configuration_and_is_good() {
     let defaults = Config::defaults();
     // The same file read by itself, so that no type can have a default of its own.
     let mut tree: toml::Table = DEFAULT.parse().unwrap();
-    for repeated in ["domain", "forbid", "relay", "record", "user_key", "usersig"] {
+    for repeated in ["domain", "forbid", "relay", "record", "user_key", "usersig", "webhook"] {
         tree.insert(repeated.into(), toml::Value::Array(Vec::new()));
     }
     assert_eq!(Config::deserialize(tree).unwrap(), defaults);

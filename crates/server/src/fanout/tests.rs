@@ -144,6 +144,7 @@ impl World {
             peer: peer.ip(),
             agent: String::new(),
             domain: String::new(),
+            came: Arc::default(),
         };
         let arrival = Arrival {
             socket: Socket::plain(far).unwrap(),

@@ -67,7 +67,7 @@ pub async fn request(app: &App, head: &Head, named: &Named, client: Client) -> O
         None
     };
     let stream_name = (named.app.as_str(), named.stream.as_str());
-    let admitted = match viewer::admit(app, head, stream_name, client, wire) {
+    let admitted = match viewer::admit(app, head, stream_name, client, wire).await {
         Ok(admitted) => admitted,
         Err(refusal) => return Outcome::Answer(refusal),
     };
@@ -137,15 +137,15 @@ fn attach(
     client: Client,
 ) {
     let (peer, wire) = (client.peer, wire(framing == Framing::WebSocket, client.is_tls));
-    let (stream, domain) = (granted.admitted.name, granted.admitted.domain);
-    let about = About { role: Role::Viewer, wire, stream, peer, agent: granted.agent, domain };
+    let Admitted { name: stream, profile, domain, came, .. } = granted.admitted;
+    let about = About { role: Role::Viewer, wire, stream, peer, agent: granted.agent, domain, came };
     let seat = app.sessions.open_as(client.id, about, app.clock.now_ms());
     info!(session = seat.session().id, stream = %granted.stream.name(), %peer, wire, "play");
     app.fanout.attach(Arrival {
         socket,
         owed,
         stream: granted.stream,
-        profile: granted.admitted.profile,
+        profile,
         egress: Box::new(FlvEgress::new(framing)),
         permit,
         seat,

@@ -9,7 +9,7 @@ use hub::{Drops, Phase, Stream};
 use tracing::info;
 
 use super::token::Token;
-use crate::sessions::{About, Role, Seat, Sessions};
+use crate::sessions::{About, Came, Role, Seat, Sessions};
 
 /// Shortest time without a request after which a viewer has left, in milliseconds.
 const IDLE_MIN_MS: u64 = 10_000;
@@ -104,6 +104,7 @@ impl Audience {
             peer: origin.peer,
             agent: origin.agent.to_owned(),
             domain: String::new(),
+            came: Arc::new(Came { client: token.client(), ..Came::default() }),
         };
         let seat = sessions.open(about, now_ms);
         stream.viewer_joined();

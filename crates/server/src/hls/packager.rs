@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::Container;
+use super::finished::Teller;
 use super::pace;
 use super::packer::{Packer, Plan};
 use super::settings::Settings;
@@ -47,15 +48,16 @@ impl Packager {
     /// Starts packaging at the newest group of pictures that the stream has.
     pub(super) fn start(
         stream: &Arc<Stream>,
-        container: Container,
+        teller: Teller,
         settings: &Settings,
         numbers: Numbers,
         files: &Arc<Semaphore>,
         clock: &Clock,
     ) -> Arc<Packager> {
+        let container = teller.container;
         let shelf = Arc::new(Shelf::new(container, settings, numbers, files.clone(), clock));
         let stop = Arc::new(Notify::new());
-        let work = Work::new(stream, container, settings, shelf.clone(), clock.clone());
+        let work = Work::new(stream, teller, settings, shelf.clone(), clock.clone());
         let packager = Packager {
             stream: stream.clone(),
             container,
@@ -105,17 +107,18 @@ struct Work {
     wanted_part_ms: Option<u64>,
     window_segments: usize,
     window_ms: u64,
+    teller: Teller,
 }
 
 impl Work {
     fn new(
         stream: &Arc<Stream>,
-        container: Container,
+        teller: Teller,
         settings: &Settings,
         shelf: Arc<Shelf>,
         clock: Clock,
     ) -> Work {
-        let bell = Arc::new(Bell::default());
+        let (bell, container) = (Arc::new(Bell::default()), teller.container);
         let goals = Goals { segment_ms: settings.segment_ms, longest_ms: settings.longest_ms, part_ms: None };
         Work {
             feed: Feed::new(stream.clone(), bell.clone()),
@@ -126,6 +129,7 @@ impl Work {
             wanted_part_ms: settings.part_ms.filter(|_| container == Container::Fmp4),
             window_segments: settings.window_segments,
             window_ms: settings.window_ms,
+            teller,
         }
     }
 
@@ -139,7 +143,7 @@ impl Work {
         }
         self.plan.step_ms = self.pictures_step_ms();
         self.open_shelf();
-        let mut packer = Packer::new(self.plan, self.shelf.clone());
+        let mut packer = Packer::new(self.plan, self.shelf.clone(), self.teller.clone());
         if let Err(codec) = self.package(&mut packer, start).await {
             let stream = self.feed.stream().name();
             info!(%stream, codec = codec.name(), container = self.plan.container.name(), "a codec that the container does not carry");

@@ -8,6 +8,7 @@ use media::hls::{Cut, Cutter, Goals, Unit};
 use media::sample::{Config, Sample};
 
 use super::Container;
+use super::finished::Teller;
 use super::pace;
 use super::pack::Packing;
 use super::shelf::{About, Shelf};
@@ -40,6 +41,7 @@ pub(super) struct Plan {
 pub(super) struct Packer {
     plan: Plan,
     shelf: Arc<Shelf>,
+    teller: Teller,
     cutter: Cutter,
     packing: Packing,
     tracks: [Track; 2],
@@ -66,7 +68,7 @@ struct Track {
 
 impl Packer {
     /// A packer of a stream that begins with the next frame.
-    pub(super) fn new(plan: Plan, shelf: Arc<Shelf>) -> Packer {
+    pub(super) fn new(plan: Plan, shelf: Arc<Shelf>, teller: Teller) -> Packer {
         let first = Goals { segment_ms: plan.goals.segment_ms.min(FIRST_SEGMENT_MS), ..plan.goals };
         let track = |step_ms| Track { config: None, bare: None, last_dts: None, step_ms };
         Packer {
@@ -75,6 +77,7 @@ impl Packer {
             tracks: FIRST_STEP_MS.map(track),
             plan,
             shelf,
+            teller,
             renew: true,
             broken: false,
             needs_key: true,
@@ -209,6 +212,9 @@ impl Packer {
             self.packing.begin_segment();
             self.cutter.set_goals(self.plan.goals);
             self.open_bytes = 0;
+            // The one before the next.
+            let number = self.shelf.numbers().segment.saturating_sub(1);
+            self.teller.tell(number, segment.duration_ms);
         }
     }
 

@@ -18,14 +18,14 @@ use tokio::time::{Instant, timeout_at};
 use super::audience::{Origin, Turned, Viewer};
 use super::packager::Packager;
 use super::shelf::{About, Fault, Look, Shelf};
-use super::token::Token;
+use super::token::{Token, Tokens};
 use super::url::{self, Named, What};
 use super::{Container, Hls};
 use crate::app::App;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
 use crate::http::router::not_found;
-use crate::http::viewer::{self, Client};
+use crate::http::viewer::{self, Client, How};
 use crate::shift::{Shift, Stretch};
 
 /// The media type of playlists.
@@ -69,11 +69,11 @@ pub async fn answer(app: &App, head: &Head, named: &Named, client: Client) -> Re
 }
 
 /// The stream in the hub that an address names, if whoever asks may play it.
-pub fn admit(app: &App, head: &Head, named: &Named, client: Client) -> Result<Name, Response> {
+pub async fn admit(app: &App, head: &Head, named: &Named, client: Client) -> Result<Name, Response> {
     if !app.hls.settings.enabled {
         return Err(not_found());
     }
-    Request::new(app, head, named, client)?.admit()
+    Request::new(app, head, named, client)?.admit(How::Polling).await
 }
 
 /// Answers whoever was admitted and asks for a stretch of what was, from memory; `None` when nothing of it is left.
@@ -123,16 +123,19 @@ impl<'a> Request<'a> {
         Ok(Request { app, hls: &app.hls, head, named, query, client })
     }
 
-    /// Asks the rules.
-    fn admit(&self) -> Result<Name, Response> {
+    /// Asks whether it may.
+    async fn admit(&self, how: How<'_>) -> Result<Name, Response> {
         let stream = (self.named.app.as_str(), self.named.stream.as_str());
-        let admitted = viewer::admit(self.app, self.head, stream, self.client, wire(self.client))?;
+        let wire = wire(self.client);
+        let admitted = viewer::admit_as(self.app, self.head, stream, self.client, wire, how).await?;
         Ok(admitted.name)
     }
 
     /// The playlist that a player is given: signed as every play address.
     async fn multivariant(&self, container: Option<Container>, inside: bool) -> Answer {
-        let name = self.admit()?;
+        // Each player gets a token of its own, under which it is known from here on.
+        let token = self.issue()?;
+        let name = self.admit(How::As(&token.client())).await?;
         let wanted = match Shift::of(&self.query)? {
             Shift::Delay(seconds) => {
                 self.delay_ms(seconds)?;
@@ -145,7 +148,7 @@ impl<'a> Request<'a> {
         let packager = self.hls.package(&stream, container);
         packager.touch(self.hls.clock.now_ms());
         let look = self.until(&packager.shelf, START_WAIT, Shelf::about).await?;
-        self.lead_to(&packager, look, inside, &wanted)
+        self.lead_to(&packager, look, inside, &wanted, token)
     }
 
     /// A playlist with one variant: what the packager makes, asked for with these parameters more.
@@ -155,11 +158,11 @@ impl<'a> Request<'a> {
         look: Look<(About, Option<Bandwidth>)>,
         inside: bool,
         wanted: &str,
+        token: Token,
     ) -> Answer {
         let (stream, container) = (&packager.stream, packager.container);
         let (about, bandwidth) = found(look, container)?;
-        let now = self.hls.clock.unix_seconds();
-        let token = self.hls.tokens.issue(stream.name(), now).map_err(|_| Response::empty(500))?;
+        let token = self.hls.tokens.write(stream.name(), token);
         let mean = stream.summary().bits_per_second.max(1);
         let peak = mean.saturating_mul(PEAK_PERCENT) / 100;
         let picture = about.tracks.iter().find(|track| track.width.is_some());
@@ -172,8 +175,11 @@ impl<'a> Request<'a> {
             frame_rate: about.frame_rate,
         };
         let playlist = Multivariant { independent_segments: false, variants: vec![variant] };
-        // Each player gets a token of its own.
         Ok(Response::bytes(200, PLAYLIST_TYPE, playlist.to_string()).with("Cache-Control", "no-store"))
+    }
+
+    fn issue(&self) -> Result<Token, Response> {
+        Tokens::issue(self.hls.clock.unix_seconds()).map_err(|_| Response::empty(500))
     }
 
     /// The list of segments: at once, or when there is what it asks for.

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hub::Name;
+use sha2::{Digest as _, Sha256};
 
 use crate::seal::{SEAL_BYTES, Sealer};
 use crate::secrets::Secrets;
@@ -29,6 +30,14 @@ pub(super) struct Token {
     pub(super) until: i64,
 }
 
+impl Token {
+    /// What its holder is called in whatever others are told. Nobody can make the token of it.
+    pub(super) fn client(self) -> String {
+        let hash = Sha256::digest(self.number.to_be_bytes());
+        format!("hls-{}", hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+}
+
 /// Makes tokens and checks them.
 #[derive(Debug)]
 pub(super) struct Tokens {
@@ -41,12 +50,12 @@ impl Tokens {
         Ok(Tokens { sealer: Sealer::new(secrets, PURPOSE)? })
     }
 
-    /// A token of a new viewer of this stream.
-    pub(super) fn issue(&self, stream: &Name, unix_seconds: i64) -> anyhow::Result<String> {
+    /// A token of a new viewer.
+    pub(super) fn issue(unix_seconds: i64) -> anyhow::Result<Token> {
         let mut number = [0; NUMBER_BYTES];
         getrandom::fill(&mut number)?;
         let until = unix_seconds.saturating_add(LIFE_SECONDS);
-        Ok(self.write(stream, Token { number: u64::from_be_bytes(number), until }))
+        Ok(Token { number: u64::from_be_bytes(number), until })
     }
 
     /// The text of a token that was found good.
@@ -92,7 +101,7 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_stream_until_its_end_and_after_a_restart() {
         let stream = Name::new("live/a");
-        let text = tokens("k").issue(&stream, 1_000).unwrap();
+        let text = tokens("k").write(&stream, Tokens::issue(1_000).unwrap());
         let token = tokens("k").check(&text, &stream, 1_000).unwrap();
         assert_eq!(token.until, 1_000 + LIFE_SECONDS);
         assert_eq!(tokens("k").write(&stream, token), text);
@@ -105,7 +114,7 @@ mod tests {
     #[test]
     fn what_was_changed_or_is_no_token_is_refused() {
         let (tokens, stream) = (tokens("k"), Name::new("live/a"));
-        let text = tokens.issue(&stream, 1_000).unwrap();
+        let text = tokens.write(&stream, Tokens::issue(1_000).unwrap());
         for at in 0..text.len() {
             let mut other = text.clone().into_bytes();
             other[at] = if other[at] == b'A' { b'B' } else { b'A' };
@@ -118,8 +127,8 @@ mod tests {
 
     #[test]
     fn two_viewers_have_two_numbers_and_no_key_is_shown() {
-        let (tokens, stream) = (tokens("k"), Name::new("live/a"));
-        assert_ne!(tokens.issue(&stream, 0).unwrap(), tokens.issue(&stream, 0).unwrap());
+        let tokens = tokens("k");
+        assert_ne!(Tokens::issue(0).unwrap(), Tokens::issue(0).unwrap());
         assert_eq!(format!("{tokens:?}"), "Tokens { sealer: Sealer { .. } }");
     }
 }

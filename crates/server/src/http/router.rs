@@ -56,7 +56,10 @@ pub fn route(path: &str) -> Route {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {
         ["livez"] => Route::Other(|_, _, _| Response::bytes(200, "text/plain", "ok\n")),
-        ["readyz"] => Route::Other(|app, _, _| api::health::ready(app)),
+        ["readyz"] => Route::Other(|app, head, _| match head.query.as_str() {
+            "verbose" => api::health::ready_verbose(app),
+            _ => api::health::ready(app),
+        }),
         ["startupz"] => Route::Other(|app, _, _| api::health::started(app)),
         ["chat"] => Route::Chat,
         ["metrics"] => Route::Metrics,

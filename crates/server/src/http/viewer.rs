@@ -8,7 +8,7 @@ use hub::{Name, Stream};
 
 use super::head::{Head, Method};
 use super::response::Response;
-use crate::admission::{Admitted, Asked};
+use crate::admission::{self, Admitted, Asked, Visitor};
 use crate::app::App;
 use crate::relay;
 use crate::waiting::{self, Waited};
@@ -24,14 +24,37 @@ pub struct Client {
     pub is_tls: bool,
 }
 
-/// Asks the rules whether a request may see this stream. A refusal is counted as one on `wire`, logged, and comes as the
-/// answer to give.
-pub fn admit(
+/// Asks whether a request may see this stream. A refusal is counted as one on `wire`, logged, and comes as the answer to
+/// give.
+pub async fn admit(
+    app: &App,
+    head: &Head,
+    stream: (&str, &str),
+    client: Client,
+    wire: &'static str,
+) -> Result<Admitted, Response> {
+    admit_as(app, head, stream, client, wire, How::Once).await
+}
+
+/// How a client comes back.
+#[derive(Debug, Clone, Copy)]
+pub enum How<'a> {
+    /// Not: its request is its session.
+    Once,
+    /// With other requests of the same kind, each for itself.
+    Polling,
+    /// With other requests that are one session, of a client that is called so.
+    As(&'a str),
+}
+
+/// The same for clients that come back.
+pub async fn admit_as(
     app: &App,
     head: &Head,
     (app_name, stream): (&str, &str),
     client: Client,
     wire: &'static str,
+    how: How<'_>,
 ) -> Result<Admitted, Response> {
     let asked = Asked {
         action: Action::Play,
@@ -43,7 +66,18 @@ pub fn admit(
         peer: Some(client.peer),
         referrer: head.header("referer").or(head.header("origin")),
     };
-    app.admission.admit(&asked).map_err(|refused| {
+    let visitor = Visitor {
+        id: client.id,
+        client: match how {
+            How::As(name) => Some(name),
+            How::Once | How::Polling => None,
+        },
+        wire,
+        agent: head.header("user-agent").unwrap_or_default(),
+        tc_url: "",
+        is_polling: matches!(how, How::Polling),
+    };
+    admission::enter(app, &asked, &visitor).await.map_err(|refused| {
         app.counts.refused(refused.code, wire);
         refused.log(client.id, wire, &asked);
         Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)

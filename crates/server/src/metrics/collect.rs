@@ -69,6 +69,7 @@ pub fn text(app: &App) -> String {
     text.family(&f::REPLAY_SENT).only(app.replays.figures.bytes());
     storage(app, &mut text);
     rooms(app, &mut text);
+    webhooks(app, &mut text);
     certificate(app, &mut text);
     process(&mut text);
     text.finish()
@@ -226,6 +227,20 @@ fn rooms(app: &App, text: &mut Text) {
     let writer = app.rooms.store().map(|store| store.chat.figures()).unwrap_or_default();
     text.family(&f::CHAT_WAITING).only(writer.waiting_rows);
     text.family(&f::CHAT_NOT_KEPT).only(writer.dropped);
+}
+
+fn webhooks(app: &App, text: &mut Text) {
+    let figures = app.webhooks.figures();
+    let mut attempts = text.family(&f::WEBHOOKS);
+    for ((event, result), count) in figures.attempts() {
+        attempts.with(&[("event", &event), ("result", result)], count);
+    }
+    let lag = figures.lag();
+    let age_ms = lag.oldest_ms.map(|oldest_ms| app.clock.unix_ms().saturating_sub(oldest_ms).max(0));
+    text.family(&f::OUTBOX_OLDEST).only(seconds(age_ms.unwrap_or_default().unsigned_abs()));
+    text.family(&f::OUTBOX_WAITING).only(lag.waiting.iter().map(|waiting| waiting.count).sum::<u64>());
+    let lost = app.store.as_ref().map_or(0, |store| store.writer.lost_events());
+    text.family(&f::OUTBOX_LOST).only(lost);
 }
 
 fn certificate(app: &App, text: &mut Text) {

@@ -78,6 +78,10 @@ families! {
     STORAGE_LOCAL: Gauge "weir_storage_local_bytes" [] "Bytes of recordings on this machine (storage.keep_local_mb)", "本机上的录制（storage.keep_local_mb）";
     STORAGE_EVICTED: Counter "weir_storage_evicted_total" [] "Files that went from this machine because the object store has them", "存储确认后从本机删除的文件";
     STORAGE_FAILING: Gauge "weir_storage_failing_seconds" [] "For how long nothing could be stored; 0 when all is well", "已经多久无法上传；正常为 0";
+    WEBHOOKS: Counter "weir_webhook_attempts_total" ["event", "result"] "Attempts to tell an event: delivered, redirect, refused (4xx), server_error, timeout, unreachable, dns, private_address, tls, broken, too_long, bad_request", "事件通知的投递次数，按结果：delivered、redirect、refused（4xx）、server_error、timeout、unreachable、dns、private_address、tls、broken、too_long、bad_request";
+    OUTBOX_OLDEST: Gauge "weir_outbox_oldest_seconds" [] "How long ago the oldest event happened that somebody has not been told; 0 when all is well", "最早一条尚未送达的事件是多久以前的；没有则为 0";
+    OUTBOX_WAITING: Gauge "weir_outbox_waiting" [] "Events that wait for a receiver", "等待投递的事件";
+    OUTBOX_LOST: Counter "weir_outbox_lost_total" [] "Events that were lost because the database could not be written for too long", "因数据库长时间不可写而丢失的事件";
     CERTIFICATE: Gauge "weir_certificate_expiry_timestamp_seconds" [] "When the certificate in force ends, in seconds since 1970; absent without one", "当前证书的到期时间，1970 年以来的秒数；没有证书则无此项";
     REPLAY_VIEWS: Counter "weir_replay_views_total" [] "Times that somebody began to watch a replay", "开始观看回放的次数";
     REPLAY_SENT: Counter "weir_replay_bytes_total" [] "Bytes of replays that were asked for", "回放应答的字节数";

@@ -20,6 +20,7 @@ use super::plain;
 use super::playlist::playlist;
 use super::recover::{add_codecs, expiry};
 use super::sidecar::{PartNote, Sidecar};
+use crate::event;
 use crate::store::{Format, Key, Part, PartState, RUN, Recording, State, Writer};
 
 /// The number in the index of a file that is for a whole recording.
@@ -78,7 +79,8 @@ impl Files {
         std::fs::create_dir_all(&folder)?;
         let sidecar = Sidecar::of(&recording, &manner.formats, manner.retention_days);
         sidecar.write(&folder)?;
-        manner.index.put_recording(recording.clone());
+        let begun = event::recording(&recording, recording.started_ms);
+        manner.index.put_recording_and(recording.clone(), begun);
         Ok(Files {
             root: manner.root,
             recording,
@@ -142,7 +144,7 @@ impl Files {
         self.recording.ended_ms = Some(ended_ms);
         self.recording.expires_ms = expiry(ended_ms, self.sidecar.retention_days);
         self.write_playlist(true);
-        self.index.put_recording(self.recording.clone());
+        self.index.put_recording_and(self.recording.clone(), event::recording(&self.recording, now_ms));
         if self.formats.contains(&Format::Mp4) {
             if later {
                 // An open state makes the next start look at it.
@@ -151,7 +153,7 @@ impl Files {
                 self.save_note();
                 return;
             }
-            self.write_plain();
+            self.write_plain(now_ms);
             self.index.put_recording(self.recording.clone());
         }
         self.note();
@@ -259,6 +261,12 @@ impl Files {
             if part.format == Format::Fmp4 {
                 self.complete.push((part.clone(), keys.clone()));
             }
+            self.index.put_event(event::file(
+                &self.recording,
+                &part,
+                &self.root,
+                self.last_ms.unwrap_or_default(),
+            ));
             self.index.put_part(part);
         }
         self.closed_ms += open.about.duration_ms;
@@ -308,11 +316,12 @@ impl Files {
     }
 
     /// Makes the plain files that are wanted.
-    fn write_plain(&mut self) {
+    fn write_plain(&mut self, now_ms: i64) {
         for (part, _) in &self.complete {
             match plain::write(&self.root, &self.recording.folder, part) {
                 Ok(Some(part)) => {
                     self.closed_bytes += part.bytes;
+                    self.index.put_event(event::file(&self.recording, &part, &self.root, now_ms));
                     self.index.put_part(part);
                 }
                 Ok(None) => {}

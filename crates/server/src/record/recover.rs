@@ -16,6 +16,7 @@ use super::files::write_playlist;
 use super::sidecar::{self, PartNote, Sidecar};
 use super::walk::{self, Good};
 use super::{names, plain, scan};
+use crate::event;
 use crate::storage::Storage;
 use crate::store::{Filter, Format, Key, Page, Part, PartState, RUN, Recording, State, Store};
 
@@ -64,10 +65,12 @@ pub(super) async fn recover(
         }
         // Where the disk was full, the end stands in the index alone.
         let known = store.index.find(&sidecar.id).await?.filter(|known| !known.state.is_open());
-        if let Some(known) = known {
-            (sidecar.reason, sidecar.ended_ms) = (known.reason, known.ended_ms);
+        if let Some(known) = &known {
+            (sidecar.reason, sidecar.ended_ms) = (known.reason.clone(), known.ended_ms);
         }
-        outcome.add(put(root, &folder, sidecar, store, storage).await?);
+        // Its end was told when it was written down.
+        let is_news = !all && known.is_none();
+        outcome.add(put(root, &folder, sidecar, store, storage, is_news).await?);
     }
     store.writer.flush().await;
     Ok(outcome)
@@ -87,7 +90,7 @@ pub async fn reindex(
     for (number, (folder, sidecar)) in all.into_iter().enumerate() {
         match sidecar {
             Some(sidecar) if seen.insert(sidecar.id.clone()) && !is_open(&sidecar.id) => {
-                outcome.add(put(root, &folder, sidecar, store, storage).await?);
+                outcome.add(put(root, &folder, sidecar, store, storage, false).await?);
             }
             Some(_) => {}
             None => outcome.unreadable += 1,
@@ -131,13 +134,14 @@ impl Outcome {
     }
 }
 
-/// Puts one recording into the index.
+/// Puts one recording into the index. With `is_news` its end is told.
 async fn put(
     root: &Path,
     folder: &str,
     sidecar: Sidecar,
     store: &Store,
     storage: &Arc<Storage>,
+    is_news: bool,
 ) -> anyhow::Result<Outcome> {
     let id = sidecar.id.clone();
     let (root, place) = (root.to_owned(), folder.to_owned());
@@ -153,7 +157,13 @@ async fn put(
             return Ok(Outcome { unreadable: 1, ..Outcome::default() });
         }
     };
-    store.writer.put_recording(found.recording);
+    match found.recording.ended_ms.filter(|_| is_news) {
+        Some(ended_ms) => {
+            let ended = event::recording(&found.recording, ended_ms);
+            store.writer.put_recording_and(found.recording, ended);
+        }
+        None => store.writer.put_recording(found.recording),
+    }
     for (part, keys) in found.parts {
         for (run, positions) in (0..).zip(keys.chunks(RUN)) {
             store.writer.put_keys(&part.recording, part.number, run, positions);

@@ -40,7 +40,6 @@ pub async fn run(app: Arc<App>) {
     let store = store.clone();
     let mut tasks = JoinSet::new();
     let mut background = JoinSet::new();
-    background.spawn(store.writer.clone().run());
     background.spawn(recover_and_tell(app.clone()));
     let (mut look, mut disk_look, mut prune) = (interval(LOOK), interval(DISK_LOOK), interval(PRUNE));
     for interval in [&mut look, &mut disk_look, &mut prune] {

@@ -8,9 +8,9 @@ use tracing::warn;
 
 use super::entry::{Direction, Entry, Mode, Plan};
 use super::rules::Rule;
-use super::target::Guard;
 use super::{Relays, Table};
 use crate::config::Config;
+use crate::net::Guard;
 
 impl Relays {
     /// Puts the relays of another configuration into force. One whose section is as it was is not touched; one whose

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::Failure;
-use super::target::{Guard, Target};
-use crate::net::connector;
+use super::target::Target;
+use crate::net::{Guard, connector};
 
 /// A connection, encrypted or not.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -43,24 +42,7 @@ impl Dialer {
 
     /// A connection to the target's host.
     pub(super) async fn dial(&self, target: &Target, guard: Guard) -> Result<Box<dyn Wire>, Failure> {
-        let limit = self.patience.connect;
-        let connect = async {
-            let mut last = Failure::Unreachable(io::ErrorKind::NotFound.into());
-            let addresses = guard.resolve(target).await?;
-            // An address that swallows everything, like IPv6 in half a network, must not use up the next one's time.
-            let share = limit / u32::try_from(addresses.len()).unwrap_or(1).max(1);
-            for address in addresses {
-                match timeout(share, TcpStream::connect(address)).await {
-                    Ok(Ok(socket)) => return Ok(socket),
-                    Ok(Err(error)) => last = Failure::Unreachable(error),
-                    Err(_) => last = Failure::TimedOut("the connection"),
-                }
-            }
-            Err(last)
-        };
-        let socket = timeout(limit, connect).await.map_err(|_| Failure::TimedOut("the connection"))??;
-        // It fails on a socket that is closed already, which the first read will tell.
-        let _ = socket.set_nodelay(true);
+        let socket = guard.connect(target.host(), target.port(), self.patience.connect).await?;
         if !target.scheme().is_secure() {
             return Ok(Box::new(socket));
         }

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::Failure;
 use super::rules::Rule;
 use super::state::State;
-use super::target::{Guard, Target};
+use super::target::Target;
+use crate::net::Guard;
 
 /// Which way the stream goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use hub::{End, Occupied};
 use media::flv::BadFlv;
 
+use crate::net::NoConnection;
+
 /// Longest text of another server that is kept, in characters.
 const TOLD_MAX: usize = 200;
 
@@ -138,6 +140,17 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<NoConnection> for Failure {
+    fn from(error: NoConnection) -> Failure {
+        match error {
+            NoConnection::Guarded(ip) => Failure::Guarded(ip),
+            NoConnection::Unresolved(error) => Failure::Unresolved(error),
+            NoConnection::Unreachable(error) => Failure::Unreachable(error),
+            NoConnection::TimedOut => Failure::TimedOut("the connection"),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 
 use super::Failure;
 use super::dial::{Dialer, Wire};
-use super::target::{Guard, Target};
+use super::target::Target;
+use crate::net::Guard;
 
 /// Bytes read from the socket at a time.
 const READ_BYTES: usize = 32 * 1024;

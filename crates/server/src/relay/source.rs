@@ -12,7 +12,8 @@ use super::Failure;
 use super::dial::{Dialer, Patience};
 use super::flv::FlvSource;
 use super::rtmp::{Client, Intent};
-use super::target::{Guard, Target};
+use super::target::Target;
+use crate::net::Guard;
 use crate::rtmp::Settings;
 
 /// For whoever plays a stream by hand: a person waits.

@@ -21,7 +21,7 @@ use crate::http::body::Body;
 use crate::http::conditional;
 use crate::http::head::{Head, Method};
 use crate::http::response::Response;
-use crate::http::viewer::{self, Client};
+use crate::http::viewer::{self, Client, How};
 use crate::read_at::ReadAt;
 use crate::snapshot;
 use crate::storage::Opener;
@@ -151,7 +151,9 @@ async fn make(app: &App, head: &Head, named: &Named, client: Client) -> Result<R
     let held = query.get(TOKEN).filter(|token| replays.tokens.is_good(token, &named.id, now));
     if held.is_none() {
         // As for a live stream.
-        viewer::admit(app, head, (url::APP, &named.id), client, WIRE).map_err(Failure::Refused)?;
+        viewer::admit_as(app, head, (url::APP, &named.id), client, WIRE, How::Polling)
+            .await
+            .map_err(Failure::Refused)?;
     }
     let (Ok(store), Ok(root)) = (app.records.store(), app.records.root()) else {
         return Err(Failure::Absent);

@@ -6,6 +6,7 @@ use tracing::{info, warn};
 
 use super::conn::{Conn, asked};
 use super::wire::RtmpEgress;
+use crate::admission::{self, Visitor};
 use crate::fanout::Arrival;
 use crate::net::Permit;
 use crate::relay;
@@ -23,7 +24,15 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
     };
     let path = format!("/{}", target.path);
     let asked = asked(Action::Play, &target, &path, connect, conn.peer);
-    let admitted = match conn.app.admission.admit(&asked) {
+    let visitor = Visitor {
+        id: conn.id,
+        client: None,
+        wire: conn.wire,
+        agent: &connect.flash_ver,
+        tc_url: &connect.tc_url,
+        is_polling: false,
+    };
+    let admitted = match admission::enter(&conn.app, &asked, &visitor).await {
         Ok(admitted) => admitted,
         Err(refused) => {
             conn.app.counts.refused(refused.code, conn.wire);
@@ -67,8 +76,15 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
     conn.session.accept_play();
     let agent = connect.flash_ver.clone();
     let (wire, peer) = (conn.wire, conn.peer);
-    let about =
-        About { role: Role::Viewer, wire, stream: admitted.name, peer, agent, domain: admitted.domain };
+    let about = About {
+        role: Role::Viewer,
+        wire,
+        stream: admitted.name,
+        peer,
+        agent,
+        domain: admitted.domain,
+        came: admitted.came,
+    };
     let seat = app.sessions.open_as(conn.id, about, app.clock.now_ms());
     let (id, wire, peer) = (conn.id, conn.wire, conn.peer);
     let (app, connection, session, owed) = conn.into_parts();

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::conn::{Conn, Over, asked};
+use crate::admission::{self, Visitor};
 use crate::metrics::Limit;
 use crate::relay;
 use crate::sessions::{About, Role, Seat, Session};
@@ -27,7 +28,15 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     };
     let path = format!("/{}", target.path);
     let asked = asked(Action::Push, &target, &path, connect, conn.peer);
-    let admitted = match conn.app.admission.admit(&asked) {
+    let visitor = Visitor {
+        id: conn.id,
+        client: None,
+        wire: conn.wire,
+        agent: &connect.flash_ver,
+        tc_url: &connect.tc_url,
+        is_polling: false,
+    };
+    let admitted = match admission::enter(&conn.app, &asked, &visitor).await {
         Ok(admitted) => admitted,
         Err(refused) => {
             conn.app.counts.refused(refused.code, conn.wire);
@@ -64,8 +73,15 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     };
     let wire = conn.wire;
     let agent = connect.flash_ver.clone();
-    let about =
-        About { role: Role::Publisher, wire, stream, peer: conn.peer, agent, domain: admitted.domain };
+    let about = About {
+        role: Role::Publisher,
+        wire,
+        stream,
+        peer: conn.peer,
+        agent,
+        domain: admitted.domain,
+        came: admitted.came,
+    };
     let seat = conn.app.sessions.open_as(conn.id, about, now_ms);
     let Session { id, about, .. } = &**seat.session();
     info!(session = id, stream = %about.stream, peer = %about.peer, wire, encoder = about.agent, "publish");

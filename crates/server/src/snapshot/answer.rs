@@ -8,7 +8,7 @@ use super::{Failure, LARGEST, WIDTHS, Width};
 use crate::app::App;
 use crate::http::head::Head;
 use crate::http::response::Response;
-use crate::http::viewer::{self, Client};
+use crate::http::viewer::{self, Client, How};
 
 /// What the counts of refusals call this.
 const WIRE: &str = "snapshot";
@@ -16,7 +16,7 @@ const WIRE: &str = "snapshot";
 /// Answers with a JPEG, or says why there is none.
 pub async fn answer(app: &App, head: &Head, named: &Named, client: Client) -> Response {
     let stream = (named.app.as_str(), named.stream.as_str());
-    let admitted = match viewer::admit(app, head, stream, client, WIRE) {
+    let admitted = match viewer::admit_as(app, head, stream, client, WIRE, How::Polling).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal,
     };

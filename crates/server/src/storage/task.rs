@@ -103,6 +103,7 @@ async fn serve(app: Arc<App>, bucket: Arc<Bucket>, job: Job) -> (String, Result<
             store,
             root,
             figures: &app.storage.figures,
+            clock: &app.clock,
             piece_bytes: keys.part_mb * 1024 * 1024,
             rate: (share > 0).then_some(share),
         };

@@ -14,6 +14,8 @@ use tracing::info;
 use super::bucket::{Bucket, PIECES_MAX};
 use super::failure::Failure;
 use super::figures::Figures;
+use crate::clock::Clock;
+use crate::event;
 use crate::store::{Part, Store, Upload};
 
 /// What an upload needs.
@@ -23,6 +25,7 @@ pub(super) struct Uploader<'a> {
     pub(super) store: &'a Store,
     pub(super) root: &'a Path,
     pub(super) figures: &'a Figures,
+    pub(super) clock: &'a Clock,
     /// Length of pieces.
     pub(super) piece_bytes: u64,
     /// Bytes a second; `None`: no bound.
@@ -51,11 +54,17 @@ impl Uploader<'_> {
             self.in_pieces(part, &key, file).await?
         };
         self.confirm(&key, len, tag.as_deref()).await?;
-        if !self.store.uploads.set_uploaded(part, &key).await? {
+        let news = match self.store.writer.wants(event::UPLOAD_DONE) {
+            true => self.store.index.find(&part.recording).await?,
+            false => None,
+        };
+        let news = news.map(|of| event::upload(&of, part, self.bucket.name(), &key, self.clock.unix_ms()));
+        if !self.store.uploads.set_uploaded(part, &key, news.as_ref()).await? {
             // Somebody deleted the recording meanwhile.
             self.store.uploads.put_to_delete(&key, "").await?;
             return Err(Failure::Unwanted);
         }
+        self.store.outbox.wake();
         self.figures.files.fetch_add(1, Ordering::Relaxed);
         info!(recording = part.recording, path = part.path, bytes = len, "stored");
         Ok(())

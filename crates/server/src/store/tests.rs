@@ -109,7 +109,7 @@ async fn what_an_operator_set_outlives_the_recorders_news() {
     assert_eq!(store.index.expired(6, 9).await.unwrap(), []);
     assert_eq!(store.index.expired(7, 9).await.unwrap().len(), 1);
     let local = store.uploads.waiting(9).await.unwrap();
-    assert!(store.uploads.set_uploaded(&local[0], "weir/a1/1.mp4").await.unwrap());
+    assert!(store.uploads.set_uploaded(&local[0], "weir/a1/1.mp4", None).await.unwrap());
     assert_eq!(store.uploads.waiting(9).await.unwrap(), []);
     store.writer.put_part(part("a1", 1, Format::Fmp4));
     store.writer.flush().await;
@@ -180,7 +180,7 @@ async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_st
     assert_eq!(uploads.find(&local(1)).await.unwrap(), Some(upload(1, &[(0, "a"), (1, "b")])));
     let backlog = Backlog { waiting_files: 3, waiting_bytes: 36, local_bytes: 36 };
     assert_eq!(uploads.backlog().await.unwrap(), backlog);
-    assert!(uploads.set_uploaded(&local(1), "key-1").await.unwrap());
+    assert!(uploads.set_uploaded(&local(1), "key-1", None).await.unwrap());
     assert_eq!(uploads.find(&local(1)).await.unwrap(), None);
     uploads.set_remote(&local(1)).await.unwrap();
     // Not where it is only here.
@@ -188,7 +188,7 @@ async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_st
     let backlog = Backlog { waiting_files: 2, waiting_bytes: 24, local_bytes: 24 };
     assert_eq!(uploads.backlog().await.unwrap(), backlog);
     assert_eq!(uploads.without_note(9).await.unwrap(), []);
-    assert!(uploads.set_uploaded(&local(3), "key-3").await.unwrap());
+    assert!(uploads.set_uploaded(&local(3), "key-3", None).await.unwrap());
     assert!(uploads.set_note("a1", Some("note")).await.unwrap());
     assert!(store.index.delete("a1").await.unwrap());
     let mut left = uploads.to_delete(9).await.unwrap();
@@ -200,7 +200,7 @@ async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_st
     }
     assert_eq!(uploads.to_delete(9).await.unwrap(), []);
     assert!(!uploads.begin(&local(1), &upload(1, &[])).await.unwrap());
-    assert!(!uploads.set_uploaded(&local(1), "key-1").await.unwrap());
+    assert!(!uploads.set_uploaded(&local(1), "key-1", None).await.unwrap());
 }
 
 #[tokio::test]

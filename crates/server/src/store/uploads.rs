@@ -4,6 +4,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqlitePool};
 
 use super::index::{part, recording, unsigned};
+use super::outbox::{self, Event};
 use super::recording::{Part, PartState, Recording};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -117,8 +118,9 @@ impl Uploads {
         self.in_state(PartState::Uploaded, limit).await
     }
 
-    /// Notes that a part is in the object store under this name, as well as here. Returns whether it is in the index.
-    pub async fn set_uploaded(&self, of: &Part, object_key: &str) -> Result<bool> {
+    /// Notes that a part is in the object store under this name, as well as here, and what is to be told of it. Returns
+    /// whether it is in the index.
+    pub async fn set_uploaded(&self, of: &Part, object_key: &str, news: Option<&Event>) -> Result<bool> {
         let mut transaction = self.write.begin().await?;
         let query = sqlx::query(
             "UPDATE part SET state = 'uploaded', object_key = ? WHERE recording = ? AND number = ? AND format = ?",
@@ -127,6 +129,9 @@ impl Uploads {
         let found = query.execute(&mut *transaction).await?.rows_affected() > 0;
         let query = sqlx::query("DELETE FROM upload WHERE recording = ? AND number = ? AND format = ?");
         query.bind(&of.recording).bind(of.number).bind(of.format.word()).execute(&mut *transaction).await?;
+        if let Some(event) = news.filter(|_| found) {
+            outbox::put(&mut transaction, event).await?;
+        }
         transaction.commit().await?;
         Ok(found)
     }

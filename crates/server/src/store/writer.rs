@@ -1,15 +1,17 @@
 //! What recorders tell the index. Nobody who records waits for it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::keys::{self, Key};
+use super::outbox::{self, Event, Outbox};
 use super::recording::{Format, Part, Recording, Watched};
 
 /// Between two commits. News of all recordings share one.
@@ -28,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// are there, and `weir recordings reindex` reads them.
 const MAX_ROWS: usize = 200_000;
 
+/// Most events that wait while the database cannot be written. Beyond, new ones are lost, and counted.
+const MAX_EVENTS: usize = 10_000;
+
 /// How long the end of the server waits for the database.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -40,6 +45,8 @@ pub struct Writer {
 #[derive(Debug)]
 struct Shared {
     pool: SqlitePool,
+    outbox: Outbox,
+    lost_events: AtomicU64,
     waiting: Mutex<Waiting>,
     news: Notify,
     /// How much was taken, and how much of it is in the database.
@@ -55,12 +62,16 @@ struct Waiting {
     keys: HashMap<(String, u32, u32), Vec<u8>>,
     /// What is to be added.
     watched: HashMap<String, Watched>,
+    /// In the order in which they happened.
+    events: Vec<Event>,
 }
 
 impl Writer {
-    pub(super) fn new(pool: SqlitePool) -> Writer {
+    pub(super) fn new(pool: SqlitePool, outbox: Outbox) -> Writer {
         let shared = Shared {
             pool,
+            outbox,
+            lost_events: AtomicU64::new(0),
             waiting: Mutex::default(),
             news: Notify::new(),
             taken: watch::Sender::new(0),
@@ -74,6 +85,43 @@ impl Writer {
         let mut waiting = self.lock();
         waiting.recordings.insert(recording.id.clone(), recording);
         self.took(waiting);
+    }
+
+    /// The same together with what is to be told about it: both are in the database, or neither is.
+    pub fn put_recording_and(&self, recording: Recording, event: Event) {
+        let mut waiting = self.lock();
+        waiting.recordings.insert(recording.id.clone(), recording);
+        if self.wants(&event.kind) {
+            self.add(&mut waiting, event);
+        }
+        self.took(waiting);
+    }
+
+    /// Something that is to be told, of whatever has no transaction of its own. What nobody wants is left out.
+    pub fn put_event(&self, event: Event) {
+        if !self.shared.outbox.interest.wants(&event.kind) {
+            return;
+        }
+        let mut waiting = self.lock();
+        self.add(&mut waiting, event);
+        self.took(waiting);
+    }
+
+    /// The same whether or not somebody wants it: what is begun in the database is to end there.
+    pub fn put_event_anyway(&self, event: Event) {
+        let mut waiting = self.lock();
+        self.add(&mut waiting, event);
+        self.took(waiting);
+    }
+
+    /// Which events somebody wants.
+    pub fn wants(&self, kind: &str) -> bool {
+        self.shared.outbox.interest.wants(kind)
+    }
+
+    /// Events that were lost because the database could not be written for too long.
+    pub fn lost_events(&self) -> u64 {
+        self.shared.lost_events.load(Ordering::Relaxed)
     }
 
     /// The state of a part.
@@ -122,6 +170,9 @@ impl Writer {
                 }
                 match self.write(&batch).await {
                     Ok(()) => {
+                        if !batch.events.is_empty() {
+                            self.shared.outbox.wake();
+                        }
                         if std::mem::take(&mut failed) {
                             info!("the database takes recordings again");
                         }
@@ -148,6 +199,18 @@ impl Writer {
         (*self.shared.taken.borrow(), std::mem::take(&mut *waiting))
     }
 
+    fn add(&self, waiting: &mut Waiting, event: Event) {
+        if waiting.events.len() < MAX_EVENTS {
+            return waiting.events.push(event);
+        }
+        if self.shared.lost_events.fetch_add(1, Ordering::Relaxed) == 0 {
+            error!(
+                event = event.kind,
+                "the database has not been written for so long that events are lost: see that the disk is good and not full"
+            );
+        }
+    }
+
     /// What could not be written waits again, unless there is something newer.
     fn put_back(&self, batch: Waiting) {
         let mut waiting = self.lock();
@@ -163,6 +226,8 @@ impl Writer {
         for (recording, more) in batch.watched {
             waiting.add_watched(&recording, more);
         }
+        let newer = std::mem::replace(&mut waiting.events, batch.events);
+        waiting.events.extend(newer);
         waiting.shed();
     }
 
@@ -179,6 +244,9 @@ impl Writer {
         }
         for (recording, more) in &batch.watched {
             write_watched(&mut transaction, recording, *more).await?;
+        }
+        for event in &batch.events {
+            outbox::put(&mut transaction, event).await?;
         }
         transaction.commit().await
     }

@@ -14,6 +14,8 @@ use testkit::publisher::Publisher;
 use crate::api::Api;
 use crate::ffmpeg;
 use crate::harness::{Weir, wait_for};
+use crate::receiver::Receiver;
+use crate::webhooks::webhook;
 use proxy::{Act, Proxy};
 use store::Bucket;
 
@@ -40,9 +42,13 @@ fn keys(endpoint: &str) -> Vec<(String, String)> {
 }
 
 fn api(endpoint: &str, more: &[(&str, &str)]) -> Api {
+    api_with(FILE, endpoint, more)
+}
+
+fn api_with(file: &str, endpoint: &str, more: &[(&str, &str)]) -> Api {
     let keys = keys(endpoint);
     let set: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    Api::with_file(FILE, &[&set, more].concat())
+    Api::with_file(file, &[&set, more].concat())
 }
 
 /// Pushes two seconds of a stream, some MB of them, and goes when they are recorded.
@@ -88,7 +94,9 @@ fn text(value: &Value) -> &str {
 #[test]
 fn a_recording_is_stored_as_it_is_and_then_goes_from_the_disk_and_when_deleted_from_the_store() {
     let bucket = Bucket::new();
-    let one = api(&bucket.endpoint(), &[]);
+    let receiver = Receiver::start();
+    let file = format!("{FILE}\n{}", webhook("backend", &receiver, "events = [\"upload.done\"]"));
+    let one = api_with(&file, &bucket.endpoint(), &[]);
     push(&one.weir.rtmp_url("live/show"), 12, || Some(one.get("recordings")));
     wait_state(&one, "uploaded");
     let files = parts(&one);
@@ -99,6 +107,10 @@ fn a_recording_is_stored_as_it_is_and_then_goes_from_the_disk_and_when_deleted_f
         assert_eq!(text(&part["object"]), key(part));
         assert!(bucket.get(&key(part)).as_ref() == Some(content), "{part}");
     }
+    let told = receiver.wait(2);
+    let told: std::collections::BTreeSet<String> =
+        told.iter().map(|heard| text(&heard.json()["data"]["object"]).to_owned()).collect();
+    assert_eq!(told, files.iter().map(key).collect());
     let note = key(&files[0]).rsplit_once('/').expect("a folder").0.to_owned() + "/recording.toml";
     one.weir.wait_for("the note beside it", || bucket.get(&note).is_some());
     assert!(!format!("{:?}", one.weir.app()).contains("hunter2"));

@@ -85,7 +85,7 @@ impl Request<'_> {
         if wanted.is_empty() {
             wanted += "&from=start";
         }
-        self.lead_to(&packager, packager.shelf.about(), inside, &wanted).map(Some)
+        self.lead_to(&packager, packager.shelf.about(), inside, &wanted, self.issue()?).map(Some)
     }
 
     /// A list of segments of the past.
