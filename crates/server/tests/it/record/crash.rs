@@ -153,7 +153,7 @@ fn kill_again_and_again(film: &[Shot], kills: usize) {
             let (last, sent) = (decode(&path, false), sent[round - 1]);
             assert!(last + LOSS_MS >= sent, "{last} ms of {sent} ms are left in {}", path.display());
             let duration = found["duration_ms"].as_u64().expect("a number");
-            assert!((last..last + 200).contains(&duration), "{duration} and {last}");
+            assert!((last..last + 200).contains(&duration), "{last} ms in {}: {found}", path.display());
             decode(&path.with_extension("flv"), false);
         }
         if round == kills {
