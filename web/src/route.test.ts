@@ -70,3 +70,9 @@ test('a place to begin is read as people write it', () => {
   const all = ['75', '75s', '1m15s', '1h2m3s', '2.5', '', 'soon', '-3', null];
   expect(all.map(secondsIn)).toEqual([75, 75, 75, 3_723, 2.5, 0, 0, 0, 0]);
 });
+
+test('a room with a chat has an id', () => {
+  const found = route('/r/r1_-x', '?player=ws&sig=x%3D');
+  expect(found).toEqual({ page: 'show', player: 'ws', show: { id: 'r1_-x', query: '?sig=x%3D' } });
+  for (const path of ['/r/', '/r/a/b', '/r/a.b', '/r/%2e']) expect(route(path, '').page).toBe('home');
+});

@@ -2,6 +2,7 @@
 export type Route =
   | { page: 'home' }
   | { page: 'room'; room: Room; player: string | null }
+  | { page: 'show'; show: ShowRoom; player: string | null }
   | { page: 'replay'; replay: Replay; player: string | null };
 
 /** A live room as its address names it. */
@@ -11,6 +12,13 @@ export interface Room {
   /** The stream's name, for people. */
   name: string;
   /** The query of the address with its question mark, or nothing. It may hold a signature: it is passed on, never shown in a log. */
+  query: string;
+}
+
+/** A room with its chat as its address names it. */
+export interface ShowRoom {
+  id: string;
+  /** As a stream's: it may sign what the room plays. */
   query: string;
 }
 
@@ -34,6 +42,8 @@ export function route(pathname: string, search: string): Route {
       replay: { id, query: without(search, ['player', 't']), at: secondsIn(own.get('t')) },
       player,
     };
+  const room = /^[/]r[/]([A-Za-z0-9_-]{1,64})[/]?$/.exec(pathname)?.[1];
+  if (room) return { page: 'show', show: { id: room, query: without(search, ['player']) }, player };
   const path = pathname.startsWith('/play/') ? pathname.slice('/play/'.length).replace(/[.]flv$/, '') : '';
   const parts = path.split('/');
   // An empty part would make `//host` out of a path, which is another site.

@@ -69,6 +69,8 @@ export interface Events {
   entered: (entered: Entered) => void;
   refused: (message: Outgoing) => void;
   welcome: (welcome: Welcome) => void;
+  /** Every frame as it came, for what this client does not do itself. */
+  frame: (frame: Frame) => void;
 }
 
 /** Somebody in one room: keeps the connection, what was said, and what they said themselves. */
@@ -101,6 +103,7 @@ export class ChatClient {
     entered: new Set(),
     refused: new Set(),
     welcome: new Set(),
+    frame: new Set(),
   };
   private readonly orders = new Map<string, (answer: Ack | Reject) => void>();
   private readonly prefix: string;
@@ -262,6 +265,7 @@ export class ChatClient {
       return;
     }
     if (this.status.is === 'open') this.listen();
+    this.emit('frame', frame);
     switch (frame.t) {
       case 'welcome':
         return this.welcome(frame);

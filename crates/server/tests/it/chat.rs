@@ -18,7 +18,7 @@ use weir::store::rooms::Word;
 use crate::harness::{Folder, Weir};
 
 /// A room that is there from the start.
-fn room(id: &str, settings: Settings) -> About {
+pub fn room(id: &str, settings: Settings) -> About {
     About {
         id: id.into(),
         title: "开播".into(),
