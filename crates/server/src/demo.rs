@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::person::{Person, Role};
 use control::room::about::{About, Host};
 use control::room::settings::Settings;
 use control::room::show::{Happening, State};
@@ -12,10 +13,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::app::App;
+use crate::identity::{Refusal, Wish};
 use crate::room::{Act, By, act};
 
 /// The host of the demo's room, as in tokens.
 pub const HOST: &str = "demo-host";
+
+const HOST_NAME: &str = "Weir 堰";
 
 /// Nobody else has it: a push from outside to the demo's name is another publisher's, and is refused.
 const IDENTITY: &str = "the demo of this server";
@@ -51,6 +55,19 @@ pub fn room(app: &App) -> Option<&str> {
     has_one.then_some(id)
 }
 
+/// A token of the host of the demo's room, good until that second.
+pub fn host_token(app: &App, room: &str, until: i64) -> Result<String, Refusal> {
+    let person = Person {
+        id: HOST.into(),
+        name: HOST_NAME.into(),
+        avatar: String::new(),
+        role: Role::Viewer,
+        guest: false,
+    };
+    // The room itself makes its host of whoever has this id.
+    app.identity().issue(&Wish { person, room: Some(room), until, app: None }, app.clock.unix_seconds())
+}
+
 /// Makes the demo's room if it is not there, and starts its show again if somebody ended it.
 async fn open_room(app: &Arc<App>) -> Result<(), sqlx::Error> {
     let (Some(id), Some(store)) = (room(app), app.rooms.store()) else { return Ok(()) };
@@ -60,7 +77,7 @@ async fn open_room(app: &Arc<App>) -> Result<(), sqlx::Error> {
         title: demo.title.clone(),
         cover: String::new(),
         share_image: String::new(),
-        host: Host { id: HOST.into(), name: "Weir 堰".into(), avatar: String::new() },
+        host: Host { id: HOST.into(), name: HOST_NAME.into(), avatar: String::new() },
         crew: Vec::new(),
         stream: format!("{}/{}", demo.app, demo.stream),
         state: State::Scheduled,

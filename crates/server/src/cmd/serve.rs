@@ -137,7 +137,12 @@ struct Shown<'a> {
 
 /// The demo's room, and a token of its host.
 fn demo_room(app: &App) -> Option<(String, String)> {
-    demo::room(app).map(|room| (room.to_owned(), demo::HOST.to_owned()))
+    let room = demo::room(app)?;
+    let now = app.clock.unix_seconds();
+    let until = now.saturating_add(app.config.server.address_validity_seconds.into());
+    let token = demo::host_token(app, room, until);
+    // Without a key that signs there are no tokens: the room is there for guests, and its address is left out here.
+    Some((room.to_owned(), token.ok()?))
 }
 
 /// The addresses of a room's page for a guest and for its host, from that of its stream's page.

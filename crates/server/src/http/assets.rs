@@ -28,7 +28,11 @@ const CLIENT: &str = "weir-chat.js";
 /// Answers with a file; the page's own addresses (`/`, `/play/...`, `/r/ROOM`, `/replay/ID`) with the page.
 pub fn answer(_app: &App, head: &Head, _peer: IpAddr) -> Response {
     let path = head.path.trim_start_matches('/');
-    let page = path.is_empty() || path == "index.html" || path.starts_with("play/") || is_room(path) || is_replay(path);
+    let page = path.is_empty()
+        || path == "index.html"
+        || path.starts_with("play/")
+        || is_room(path)
+        || is_replay(path);
     let wanted = if page { "index.html" } else { path };
     // Names are compared whole with those that were built in: there is no file system to walk out of.
     let Some(asset) = ASSETS.iter().find(|asset| asset.path == wanted) else { return router::not_found() };

@@ -11,7 +11,7 @@ use control::room::settings::Settings;
 use serde_json::{Map, Value, json};
 use testkit::chat::ChatClient;
 
-use crate::chat::room;
+use crate::chat::{room, token};
 use crate::harness::{Folder, Weir};
 
 struct Scenario {
@@ -77,9 +77,12 @@ fn again(data: &Folder, listen: &str) -> Weir {
 }
 
 /// Tokens of everybody who has one, by name.
-fn tokens(_weir: &Weir, all: &[Scenario]) -> Map<String, Value> {
+fn tokens(weir: &Weir, all: &[Scenario]) -> Map<String, Value> {
     let actors = all.iter().filter_map(|one| one.story["actors"].as_object()).flatten();
-    actors.filter(|(_, kind)| kind["guest"] != true).map(|(name, _)| (name.clone(), name.as_str().into())).collect()
+    actors
+        .filter(|(_, kind)| kind["guest"] != true)
+        .map(|(name, _)| (name.clone(), token(weir, name).into()))
+        .collect()
 }
 
 #[test]
@@ -87,7 +90,8 @@ fn the_rust_client_tells_them() {
     let (data, all) = (Folder::new("scenarios"), scenarios());
     let mut weir = Some(stage(&data, &all));
     for Scenario { name, story } in &all {
-        let mut cast = Cast { room: name, tokens: tokens(weir.as_ref().unwrap(), &all), actors: BTreeMap::new() };
+        let mut cast =
+            Cast { room: name, tokens: tokens(weir.as_ref().unwrap(), &all), actors: BTreeMap::new() };
         for (number, step) in story["steps"].as_array().expect("steps").iter().enumerate() {
             let done = if step["restart"] == true {
                 cast.restart(&data, &mut weir)
@@ -191,7 +195,9 @@ impl Actor {
             match item["event"].as_str() {
                 None => lines.push(item),
                 Some("recalled") => lines.retain(|line| line["seq"] != item["message"]),
-                Some("cleared") => lines.retain(|line| !item["user"].is_null() && line["from"]["id"] != item["user"]),
+                Some("cleared") => {
+                    lines.retain(|line| !item["user"].is_null() && line["from"]["id"] != item["user"])
+                }
                 Some(_) => {}
             }
         }
@@ -267,7 +273,9 @@ impl Cast<'_> {
         let missed: Vec<Value> = client.items.iter().map(|item| item["text"].clone()).collect();
         demand(&missed.into(), &step["missed"])?;
         if let Some(guest) = client.welcome["guest"].as_str() {
-            ensure!(actor.guest.is_empty() || actor.since.is_null() || client.welcome["you"]["guest"] == true);
+            ensure!(
+                actor.guest.is_empty() || actor.since.is_null() || client.welcome["you"]["guest"] == true
+            );
             actor.guest = guest.to_owned();
         }
         actor.client = Some(client);
