@@ -41,7 +41,9 @@ export function composer(chat: ChatClient): Composer {
   });
   input.addEventListener('input', () => render());
   chat.on('refused', (one) => {
-    if ('text' in one.body && input.value === '') input.value = one.body.text;
+    // What somebody will look at first was not refused for good.
+    const held = one.refusal?.code === 'held_for_review';
+    if ('text' in one.body && input.value === '' && !held) input.value = one.body.text;
     if (one.retryAt !== null && one.refusal?.code !== 'duplicate') freeAt = Math.max(freeAt, one.retryAt);
     render();
   });

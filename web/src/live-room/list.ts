@@ -80,7 +80,8 @@ export function chatList(
     }
     for (const one of chat.outgoing) {
       const line = place(`c${one.cid}`, () => makeOwn(one));
-      line.state(one.state === 'refused' ? 'refused' : 'waiting');
+      const refused = one.state === 'refused' && one.refusal?.code !== 'held_for_review';
+      line.state(refused ? 'refused' : 'waiting');
       drawFate(line, one);
     }
     const keys = new Set(wanted.map(([key]) => key));
