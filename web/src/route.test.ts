@@ -59,8 +59,10 @@ test('a replay has an id and a place to begin', () => {
   expect(found).toEqual({
     page: 'replay',
     player: null,
-    replay: { id: '01J-a_b', query: '?sig=x%3D', at: 75 },
+    replay: { id: '01J-a_b', query: '?sig=x%3D', at: 75, room: null },
   });
+  expect(route('/replay/a', '?room=r1&sig=1')).toMatchObject({ replay: { room: 'r1', query: '?sig=1' } });
+  expect(route('/replay/a', '?room=../x')).toMatchObject({ replay: { room: null } });
   for (const path of ['/replay/', '/replay/a/b', '/replay/a.mp4', '/replay/..%2f']) {
     expect(route(path, '').page).toBe('home');
   }
