@@ -15,7 +15,7 @@ export function hearts(): { element: HTMLElement; rise: () => void; others: (cou
   const rise = () => {
     if (still.matches || document.hidden || element.childElementCount >= HEARTS_MAX) return;
     const heart = h('i', { 'data-colour': String(Math.floor(Math.random() * COLOURS)) }, icon('heart'));
-    heart.style.setProperty('--drift', `${Math.round(Math.random() * 70 - 35)}px`);
+    heart.style.setProperty('--drift', `${Math.round(Math.random() * 52 - 40)}px`);
     heart.style.setProperty('--size', (0.8 + Math.random() * 0.5).toFixed(2));
     element.append(heart);
     setTimeout(() => heart.remove(), FLIGHT_MS);

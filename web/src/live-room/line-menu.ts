@@ -64,7 +64,7 @@ export function lineMenu(
     const box = at.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = element;
     const above = box.top - height - 6;
-    element.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
+    element.style.left = `${Math.max(8, Math.min(box.left + 10, innerWidth - width - 8))}px`;
     element.style.top = `${above > 8 ? above : Math.min(box.bottom + 6, innerHeight - height - 8)}px`;
   };
   return { element, open };

@@ -94,11 +94,15 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
     side.render();
     setAttribute(page, 'data-shown', String(shown));
     setAttribute(main, 'data-covered', String(covered));
+    setAttribute(main, 'data-over', String(chat.status.is === 'over'));
+    // Then a larger button offers the sound.
+    setAttribute(main, 'data-muted', String(video.muted));
     setAttribute(main, 'data-alone', String(chat.room === null && chat.status.is === 'over'));
     const { videoWidth, videoHeight } = video;
     setAttribute(main, 'data-tall', String(videoHeight > videoWidth));
   };
   chat.on('change', soon);
+  video.addEventListener('volumechange', soon);
   window.addEventListener('online', () => chat.check());
   window.addEventListener('pagehide', () => chat.close());
   window.addEventListener('pageshow', (event) => event.persisted && chat.open());
