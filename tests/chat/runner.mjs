@@ -3,6 +3,9 @@
 /** How long a scenario waits for something that must come. */
 const PATIENCE_MS = 20_000;
 
+/** What a step may be; an order says more than one of these words. */
+const VERBS = ['do', 'enter', 'say', 'send', 'item', 'lines', 'like', 'counters', 'drop', 'resume', 'bye'];
+
 /**
  * `env` has `ChatClient`, the address `url` of the chat, the id of the `room`, the `tokens` of users, and `restart()`,
  * which comes back when the server is there again.
@@ -25,7 +28,7 @@ export async function runScenario(scenario, env) {
 async function runStep(step, actors, scenario, env) {
   if (step.restart) return restart(actors, env);
   if (step.raw) return raw(step, env);
-  const verb = Object.keys(step)[0];
+  const verb = VERBS.find((word) => typeof step[word] === 'string');
   const name = step[verb];
   if (verb === 'enter' && !actors.has(name)) actors.set(name, new Actor(name, scenario.actors[name], env));
   const actor = actors.get(name);

@@ -122,6 +122,16 @@ test('what was taken and is shown to nobody is shown to its author', async () =>
   expect([words(chat), chat.outgoing.length, chat.seq]).toEqual([['another', 'hi'], 0, 1]);
 });
 
+test('what is said twice under one id is one line', async () => {
+  const { transport, chat } = await welcomed();
+  for (let i = 0; i < 2; i++) {
+    const one = chat.send({ text: 'hi' }, 'c1');
+    transport.last.tell(batch(text(1, 'hi', 'a', one.cid)));
+    transport.last.tell({ t: 'ack', cid: one.cid, seq: 1, at: 5 });
+  }
+  expect([words(chat), chat.outgoing.length]).toEqual([['hi'], 0]);
+});
+
 test('no more frames a second than a server takes', async () => {
   const { clock, transport, chat } = await welcomed();
   for (let i = 0; i < 60; i++) chat.say(`${i}`);

@@ -426,7 +426,10 @@ export class ChatClient {
   /** What was taken and did not come, though later numbers did, is shown here all the same: its author said it. */
   private overdue(): void {
     if (!this.you) return;
+    const { id } = this.you;
     for (const { body, cid, seq, at } of this.outbox.overdue(this.seq)) {
+      // It came before its answer did.
+      if (this.list.all.some((line) => line.cid === cid && line.from?.id === id)) continue;
       const { guest: _, ...from } = this.you;
       const item = {
         ...body,
