@@ -44,7 +44,8 @@ fn the_demo_has_a_room_which_is_live_again_after_every_start() {
         weir.wait_for("a room on air", is_live);
         let until = weir.clock.unix_seconds() + 60;
         let token = weir::demo::host_token(&app, "demo", until).expect("a token");
-        let mut host = ChatClient::enter(weir.http, &json!({"room": "demo", "token": token})).expect("the host");
+        let mut host =
+            ChatClient::enter(weir.http, &json!({"room": "demo", "token": token})).expect("the host");
         assert_eq!(host.welcome["you"]["role"], "host");
         let elsewhere = ChatClient::enter(weir.http, &json!({"room": "other", "token": token}));
         assert!(elsewhere.err().unwrap().to_string().contains("not_allowed"));
