@@ -50,6 +50,6 @@ const restarts = ({ scenario }) => scenario.steps.some((step) => step.restart);
 await Promise.all(scenarios.filter((one) => !restarts(one)).map(told));
 for (const one of scenarios.filter(restarts)) await told(one);
 await tell.end?.();
-faults.forEach((fault) => console.error(fault));
+faults.forEach((fault) => console.log(fault));
 console.log(`${scenarios.length - faults.length} of ${scenarios.length} told`);
 process.exit(faults.length ? 1 : 0);

@@ -132,18 +132,20 @@ fn told_by(place: &str) {
     let tokens = tokens(weir.as_ref().unwrap(), &all);
     let what = json!({"origin": format!("http://{address}"), "scenarios": stories, "tokens": tokens});
     writeln!(input, "{what}").expect("node reads");
-    let mut last = String::new();
+    let mut said = Vec::new();
     for line in BufReader::new(child.stdout.take().expect("an output")).lines() {
-        last = line.expect("a line");
-        if last == "restart" {
+        let line = line.expect("a line");
+        if line == "restart" {
             drop(weir.take());
             weir = Some(again(&data, &address));
             writeln!(input, "done").expect("node reads");
+        } else {
+            said.push(line);
         }
     }
     let status = child.wait().expect("an end");
-    assert!(status.success(), "in {place} {last}: see above");
-    assert_eq!(last, format!("{0} of {0} told", all.len()));
+    assert!(status.success(), "in {place}: {}", said.join("\n"));
+    assert_eq!(said, [format!("{0} of {0} told", all.len())]);
 }
 
 /// Who takes part in one of them.
