@@ -46,6 +46,9 @@ export function controls(video: HTMLVideoElement, full: () => HTMLElement, extra
   const sound = control(toggleSound);
   const pip = control(togglePip);
   const fullscreen = control(toggleFullscreen);
+  // On a phone's room there is space for these two.
+  sound.element.dataset.control = 'sound';
+  fullscreen.element.dataset.control = 'fullscreen';
   pip.element.hidden = !document.pictureInPictureEnabled;
   const element = h(
     'div',

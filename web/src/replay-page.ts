@@ -7,6 +7,7 @@ import { idle } from './idle';
 import { qualityMenu } from './quality-menu';
 import { rateMenu } from './rate-menu';
 import { ReplayRoom } from './replay';
+import { replayChatPanel } from './replay-chat-panel';
 import { replayPanel } from './replay-panel';
 import { describeReplay } from './replay-words';
 import { roomAddress, type Replay } from './route';
@@ -79,11 +80,19 @@ export function replayPage(page: HTMLElement, where: Replay, asked: string | nul
     const query = [where.query.slice(1), at ? `t=${at}` : ''].filter(Boolean).join('&');
     return `${location.origin}/replay/${where.id}${query && `?${query}`}`;
   });
-  const main = h('main', { class: 'room' }, player, headline, side.element);
+  /** When what is shown happened. A show whose encoder was away for a while has that long less picture than time. */
+  const moment = () => {
+    const started = Date.parse(room.show?.started_at ?? '');
+    return Number.isNaN(started) || !room.timeline ? null : started + room.timeline.position * 1_000;
+  };
+  const chat = where.room === null ? null : replayChatPanel(where.room, moment);
+  const aside = h('div', { class: 'beside' }, ...(chat ? [chat.element] : []), side.element);
+  const main = h('main', { class: 'room' }, player, headline, aside);
   page.replaceChildren(top.element, main);
 
   const render = () => {
     const { state, show } = room;
+    chat?.render();
     const name = show ? show.title || show.stream : text('replay');
     document.title = `${name} · Weir 堰`;
     top.render();

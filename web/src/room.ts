@@ -319,7 +319,8 @@ export class LiveRoom {
     this.player = null;
   }
 
-  private close(): void {
+  /** Plays nothing until it is asked to begin again. */
+  close(): void {
     clearTimeout(this.timer);
     this.question++;
     this.stalls.forget();

@@ -59,8 +59,10 @@ test('a replay has an id and a place to begin', () => {
   expect(found).toEqual({
     page: 'replay',
     player: null,
-    replay: { id: '01J-a_b', query: '?sig=x%3D', at: 75 },
+    replay: { id: '01J-a_b', query: '?sig=x%3D', at: 75, room: null },
   });
+  expect(route('/replay/a', '?room=r1&sig=1')).toMatchObject({ replay: { room: 'r1', query: '?sig=1' } });
+  expect(route('/replay/a', '?room=../x')).toMatchObject({ replay: { room: null } });
   for (const path of ['/replay/', '/replay/a/b', '/replay/a.mp4', '/replay/..%2f']) {
     expect(route(path, '').page).toBe('home');
   }
@@ -69,4 +71,10 @@ test('a replay has an id and a place to begin', () => {
 test('a place to begin is read as people write it', () => {
   const all = ['75', '75s', '1m15s', '1h2m3s', '2.5', '', 'soon', '-3', null];
   expect(all.map(secondsIn)).toEqual([75, 75, 75, 3_723, 2.5, 0, 0, 0, 0]);
+});
+
+test('a room with a chat has an id', () => {
+  const found = route('/r/r1_-x', '?player=ws&sig=x%3D');
+  expect(found).toEqual({ page: 'show', player: 'ws', show: { id: 'r1_-x', query: '?sig=x%3D' } });
+  for (const path of ['/r/', '/r/a/b', '/r/a.b', '/r/%2e']) expect(route(path, '').page).toBe('home');
 });

@@ -2,6 +2,7 @@
 export type Route =
   | { page: 'home' }
   | { page: 'room'; room: Room; player: string | null }
+  | { page: 'show'; show: ShowRoom; player: string | null }
   | { page: 'replay'; replay: Replay; player: string | null };
 
 /** A live room as its address names it. */
@@ -14,6 +15,13 @@ export interface Room {
   query: string;
 }
 
+/** A room with its chat as its address names it. */
+export interface ShowRoom {
+  id: string;
+  /** As a stream's: it may sign what the room plays. */
+  query: string;
+}
+
 /** A replay as its address names it. */
 export interface Replay {
   id: string;
@@ -21,7 +29,11 @@ export interface Replay {
   query: string;
   /** Where to begin, in seconds. */
   at: number;
+  /** The room whose chat is shown beside it. */
+  room: string | null;
 }
+
+const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Reads the page's address. What is no room and no replay is the list. */
 export function route(pathname: string, search: string): Route {
@@ -31,9 +43,17 @@ export function route(pathname: string, search: string): Route {
   if (id)
     return {
       page: 'replay',
-      replay: { id, query: without(search, ['player', 't']), at: secondsIn(own.get('t')) },
+      replay: {
+        id,
+        query: without(search, ['player', 't', 'room']),
+        at: secondsIn(own.get('t')),
+        room: ROOM.exec(own.get('room') ?? '')?.[0] ?? null,
+      },
       player,
     };
+  const room = /^[/]r[/]([^/]+)[/]?$/.exec(pathname)?.[1];
+  if (room && ROOM.test(room))
+    return { page: 'show', show: { id: room, query: without(search, ['player']) }, player };
   const path = pathname.startsWith('/play/') ? pathname.slice('/play/'.length).replace(/[.]flv$/, '') : '';
   const parts = path.split('/');
   // An empty part would make `//host` out of a path, which is another site.

@@ -1,5 +1,8 @@
+import { ROOM_STRINGS } from './live-room/words';
+
 /** Every text that people read, Chinese first. `{0}` takes the first argument. */
 const STRINGS = {
+  ...ROOM_STRINGS,
   tagline: ['自建直播，一个程序', 'Live shows from your own server'],
   otherLanguage: ['English', '中文'],
   back: ['返回直播列表', 'Back to the list'],

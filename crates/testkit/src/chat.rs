@@ -104,6 +104,11 @@ impl ChatClient {
         Ok(self.socket.write_all(&out)?)
     }
 
+    /// Says goodbye as browsers do, with a close frame.
+    pub fn say_goodbye(&mut self) -> anyhow::Result<()> {
+        Ok(self.socket.write_all(&[0x88, 0x80, 0x12, 0x34, 0x56, 0x78])?)
+    }
+
     /// Says something and waits for the answer, whatever else comes before it.
     pub fn say(&mut self, cid: &str, text: &str) -> anyhow::Result<Value> {
         self.ask(&json!({"t": "send", "cid": cid, "text": text}))

@@ -26,6 +26,8 @@ const FAREWELL_MS: u64 = 3_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Stays,
+    /// It said goodbye, or broke the rules and was told so. It gives up its seat, and reads what it is owed.
+    Leaves,
     Gone,
 }
 
@@ -116,17 +118,21 @@ impl Conn {
 
     /// Reads what came; whole messages go to `take`.
     pub(super) fn read(&mut self, scratch: &mut [u8], now_ms: u64, texts: &mut Vec<String>) -> Fate {
+        // Its place stays as it is: the hall that it may sit in has to be told first.
+        let mut leaves = false;
         loop {
             let count = match self.socket.read(scratch) {
                 Ok(0) => return Fate::Gone,
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fate::Stays,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return if leaves { Fate::Leaves } else { Fate::Stays };
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Fate::Gone,
             };
             (self.heard_ms, self.pinged) = (now_ms, false);
             self.input += count;
-            if matches!(self.place, Place::Leaving(_)) {
+            if leaves || matches!(self.place, Place::Leaving(_)) {
                 if self.input > INPUT_PER_SECOND {
                     return Fate::Gone;
                 }
@@ -146,20 +152,21 @@ impl Conn {
             pongs.into_iter().for_each(|pong| self.owe(pong));
             if let Some(answer) = closed {
                 self.owe(answer);
-                self.place_leaving(now_ms);
+                leaves = true;
             }
             let flood = self.input > INPUT_PER_SECOND || self.frames > FRAMES_PER_SECOND;
             let broken =
                 read.err().or(flood.then_some(Broken(POLICY, "too much at once: wait between messages")));
             if let Some(Broken(code, why)) = broken {
                 self.owe(close(code, why));
-                self.place_leaving(now_ms);
-                return Fate::Stays;
+                texts.clear();
+                return Fate::Leaves;
             }
         }
     }
 
-    fn place_leaving(&mut self, now_ms: u64) {
+    /// Hears nothing more, and has a moment to read what it is owed. It sits nowhere by now.
+    pub(super) fn begin_leaving(&mut self, now_ms: u64) {
         if !matches!(self.place, Place::Leaving(_)) {
             self.place = Place::Leaving(now_ms + FAREWELL_MS);
         }

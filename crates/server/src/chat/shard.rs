@@ -227,7 +227,7 @@ impl Shard {
             for &member in hall.members.get(from..to).unwrap_or_default() {
                 let Some(conn) = self.conns.get_mut(member) else { continue };
                 match catch_unwind(AssertUnwindSafe(|| conn.catch_up(hall, figures, now_ms))) {
-                    Ok(Fate::Stays) => {}
+                    Ok(Fate::Stays | Fate::Leaves) => {}
                     Ok(Fate::Gone) => gone.push(member),
                     Err(_) => {
                         error!(room = %hall.room.id, "a panic while writing to a chat client: it is cut off");
@@ -272,7 +272,12 @@ impl Shard {
             if self.conn(Key { at, number }).is_none() {
                 return;
             }
-            if fate == Fate::Gone { self.remove(at) } else { self.flush(at) }
+            match fate {
+                Fate::Gone => return self.remove(at),
+                Fate::Leaves => self.let_leave(at),
+                Fate::Stays => {}
+            }
+            self.flush(at);
         }
     }
 
@@ -398,6 +403,15 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(at) {
             conn.leave(last, code, reason, now_ms);
             self.flush(at);
+        }
+    }
+
+    /// A client that goes gives up its seat at once: its place among the connections is another's soon.
+    fn let_leave(&mut self, at: usize) {
+        self.unseat(at);
+        let now_ms = self.clock.now_ms();
+        if let Some(conn) = self.conns.get_mut(at) {
+            conn.begin_leaving(now_ms);
         }
     }
 

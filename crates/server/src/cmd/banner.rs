@@ -15,6 +15,8 @@ pub(super) struct Banner<'a> {
     pub(super) page_here: Option<String>,
     /// The page for others.
     pub(super) page: Option<String>,
+    /// The room of the demo, for a guest and for its host, if there is one.
+    pub(super) room: Option<[String; 2]>,
     /// The stream that the page shows is on air by itself.
     pub(super) is_demo: bool,
     /// The stream of the examples.
@@ -70,6 +72,11 @@ impl Banner<'_> {
                 line(&code);
             }
         }
+        if let Some([guest, host]) = &self.room {
+            line(&head(lang.pick("Open the room with its chat (the demo)", "打开带聊天的直播间（演示）")));
+            line(&format!("  {guest}{}", lang.pick("   as a guest", "   游客")));
+            line(&format!("  {host}{}", lang.pick("   as its host", "   主播")));
+        }
         if let Some(push) = &self.push {
             let until = if push.signed { lang.pick(" until ", "，有效期至 ") } else { "" };
             let expires = if push.signed { self.expires_at.as_str() } else { "" };
@@ -115,6 +122,7 @@ mod tests {
         Banner {
             page_here: address("http://127.0.0.1:8080/play/live/demo"),
             page: address("http://192.0.2.7:8080/play/live/demo"),
+            room: Some(["guest", "host#token=t"].map(|end| format!("http://127.0.0.1:8080/r/{end}"))),
             is_demo: true,
             path,
             push: Some(Push {
@@ -139,6 +147,7 @@ mod tests {
         for lang in [Lang::En, Lang::Zh] {
             let plain = banner(&path).text(Look { lang, screen: false, colour: false });
             assert!(plain.contains("  http://127.0.0.1:8080/play/live/demo\n"), "{plain}");
+            assert!(plain.contains("  http://127.0.0.1:8080/r/host#token=t"), "{plain}");
             assert!(plain.contains("room1?t=1") && plain.contains("2030-01-01T00:00:00Z"), "{plain}");
             assert!(!plain.contains('\x1b') && !plain.contains('█'), "{plain}");
             let screen = banner(&path).text(Look { lang, screen: true, colour: true });

@@ -15,6 +15,7 @@ use crate::address::{self, Ends, Maker, Path};
 use crate::app::{App, Ports, Server};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::demo;
 use crate::drain;
 use crate::lang::Lang;
 use crate::reload::Reload;
@@ -60,7 +61,12 @@ pub(super) fn run(args: &Args, lang: Lang) -> anyhow::Result<()> {
         server.app.operator.keys.leave_local(data, &address::here(server.ports))?;
         let sources = args.sources.clone();
         server.app.enable_reload(Reload::new(move || sources.sources(), layers, secrets.clone()));
-        let shown = Shown { config: &server.app.config, authority: &authority, ports: server.ports };
+        let shown = Shown {
+            config: &server.app.config,
+            authority: &authority,
+            ports: server.ports,
+            room: demo_room(&server.app),
+        };
         greet(&shown, args, &clock, lang)?;
         until_told(&server.app, &mut signals).await;
         info!("stopping; a second signal stops at once");
@@ -125,10 +131,32 @@ struct Shown<'a> {
     config: &'a Config,
     authority: &'a Authority,
     ports: Ports,
+    /// The id of the demo's room, and a token of its host.
+    room: Option<(String, String)>,
+}
+
+/// The demo's room, and a token of its host.
+fn demo_room(app: &App) -> Option<(String, String)> {
+    let room = demo::room(app)?;
+    let now = app.clock.unix_seconds();
+    let until = now.saturating_add(app.config.server.address_validity_seconds.into());
+    let token = demo::host_token(app, room, until);
+    // Without a key that signs there are no tokens: the room is there for guests, and its address is left out here.
+    Some((room.to_owned(), token.ok()?))
+}
+
+/// The addresses of a room's page for a guest and for its host, from that of its stream's page.
+fn room_pages(page: &str, (room, token): &(String, String)) -> Option<[String; 2]> {
+    let (origin, rest) = page.split_once("/play/")?;
+    let query = rest.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+    let guest = format!("{origin}/r/{room}{query}");
+    // After the '#', so that no server and no log sees it.
+    let host = format!("{guest}#token={token}");
+    Some([guest, host])
 }
 
 fn greet(shown: &Shown<'_>, args: &Args, clock: &Clock, lang: Lang) -> anyhow::Result<()> {
-    let Shown { config, authority, ports } = *shown;
+    let Shown { config, authority, ports, ref room } = *shown;
     let ends = Ends::listening(config, ports);
     let expires = clock.unix_seconds() + i64::from(config.server.address_validity_seconds);
     let maker = Maker { authority, ends: &ends, secure: false, expires, nonce: address::nonce()? };
@@ -147,9 +175,12 @@ fn greet(shown: &Shown<'_>, args: &Args, clock: &Clock, lang: Lang) -> anyhow::R
     if data.as_os_str() != "data" {
         url_command.push_str(&format!(" --data {}", data.display()));
     }
+    let (page_here, page) = (ends.seen_here().as_ref().and_then(page), page(&ends));
+    let room = room.as_ref().and_then(|room| room_pages(page_here.as_ref().or(page.as_ref())?, room));
     let banner = Banner {
-        page_here: ends.seen_here().as_ref().and_then(page),
-        page: page(&ends),
+        page_here,
+        page,
+        room,
         is_demo: config.demo.enabled,
         push: maker.push(&path).ok(),
         play: maker.play(&path).unwrap_or_default(),

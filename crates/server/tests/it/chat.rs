@@ -18,7 +18,7 @@ use weir::store::rooms::Word;
 use crate::harness::{Folder, Weir};
 
 /// A room that is there from the start.
-fn room(id: &str, settings: Settings) -> About {
+pub fn room(id: &str, settings: Settings) -> About {
     About {
         id: id.into(),
         title: "开播".into(),
@@ -50,7 +50,7 @@ fn with_room(settings: Settings) -> (Folder, Weir) {
 }
 
 /// A token of the server's own key.
-fn token(weir: &Weir, user: &str) -> String {
+pub fn token(weir: &Weir, user: &str) -> String {
     let person = Person::new(user, "", "", Role::Viewer).expect("a person");
     let until = weir.clock.unix_seconds() + 3_600;
     let wish = Wish { person, room: None, until, app: None };
@@ -315,6 +315,27 @@ fn a_database_that_is_locked_holds_up_no_chat_and_loses_nothing() {
     assert_eq!(written(), before);
     weir.block_on(async move { locked.close().await }).unwrap();
     weir.wait_for("everything is in the database", || written() >= before + number);
+}
+
+#[test]
+fn who_says_goodbye_is_gone_and_leaves_no_seat_to_the_next() {
+    let (_data, weir) = with_room(Settings::default());
+    let store = weir.app().rooms.store().expect("a database").clone();
+    weir.block_on(async move { store.rooms.create(&room("r2", Settings::default())).await }).unwrap();
+    let mut a = enter(&weir, "a");
+    for round in 0..4 {
+        let mut leaver = enter(&weir, &format!("leaver{round}"));
+        leaver.say_goodbye().unwrap();
+        assert!(leaver.wait_for(|_| false).unwrap_err().to_string().contains("closed"));
+        a.wait_counters(|counters| counters["online"] == 1).unwrap();
+        // Sits where the other one sat, in another room.
+        let hello = json!({"room": "r2", "token": token(&weir, "b")});
+        let mut b = ChatClient::enter(weir.http, &hello).unwrap();
+        a.say(&format!("c{round}"), &format!("to r1, {round}")).unwrap();
+        b.say(&format!("c{round}"), &format!("to r2, {round}")).unwrap();
+        b.wait_item(|item| text(item) == format!("to r2, {round}")).unwrap();
+        assert!(b.items.iter().all(|item| !text(item).starts_with("to r1")), "{:?}", b.items);
+    }
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod relay;
 mod relay_orders;
 mod replay;
 mod replay_page;
+mod room_page;
+mod scenarios;
 mod segments;
 mod shift;
 mod show;

@@ -1,0 +1,118 @@
+// Three people in the demo's room, in Chromium: a viewer on a phone, the host on a desktop, and a guest. What one says the others read, once and
+// as text; the host keeps order; likes count; and a reload loses nothing.
+import { WINDOWS, frames, look, open, run } from './common.mjs';
+
+const [origin, out, hostToken, viewerToken] = process.argv.slice(2);
+const [phone, desktop] = WINDOWS;
+const PATIENCE = { timeout: 15_000 };
+
+/** What can be read now, oldest first. */
+const lines = (page) => page.locator('.said-line:not([data-kind=event]) .said').allTextContents();
+const reads = (page, text) => page.waitForFunction((wanted) => [...document.querySelectorAll('.said-line[data-state=shown] .said')].some((line) => line.textContent === wanted), text, PATIENCE);
+const gone = (page, text) => page.waitForFunction((wanted) => ![...document.querySelectorAll('.said')].some((line) => line.textContent === wanted), text, PATIENCE);
+async function say(page, text) {
+  await page.fill('.say', text);
+  await page.keyboard.press('Enter');
+}
+const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+
+await run(async (browser, check) => {
+  const enter = async (window, token) => {
+    const { name: _, ...options } = window;
+    const opened = await open(browser, origin, options);
+    await opened.page.goto(`${origin}/r/demo${token ? `#token=${token}` : ''}`);
+    await opened.page.locator('.host-bar h1').waitFor(PATIENCE);
+    return opened;
+  };
+  const [viewer, host, guest] = await Promise.all([enter(phone, viewerToken), enter(desktop, hostToken), enter(desktop, null)]);
+  const everybody = [viewer, host, guest];
+  check('the token does not stay in the address', !viewer.page.url().includes('token') && !host.page.url().includes('#'), viewer.page.url());
+  await host.page.waitForFunction(() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 10, null, { timeout: 30_000 });
+  const first = await look(host.page);
+  await frames(host.page, 25);
+  const second = await look(host.page);
+  check('the picture moves', second.hash !== first.hash && second.width === 640, [first, second]);
+  await host.page.waitForFunction(() => document.querySelector('.crowd').textContent === '3', null, PATIENCE);
+
+  await say(viewer.page, '主播好，今天讲什么？');
+  await reads(host.page, '主播好，今天讲什么？');
+  await say(host.page, '欢迎！今天从头做一遍。');
+  const attack = '<img src=x onerror="window.hacked=1">';
+  await reads(viewer.page, '欢迎！今天从头做一遍。');
+  await say(viewer.page, attack);
+  await Promise.all(everybody.map(({ page }) => reads(page, attack)));
+  const all = await Promise.all(everybody.map(({ page }) => lines(page)));
+  check('all read the same in the same order', all.every((one) => one.join() === all[0].join()) && all[0].length === 3, all);
+  const markup = await Promise.all(everybody.map(({ page }) => page.evaluate(() => [window.hacked, document.querySelectorAll('.lines img').length])));
+  check('what is written stays text', markup.every(([hacked, images]) => !hacked && images === 0), markup);
+  check('the host is named as such', (await viewer.page.locator('.said-line .role').allTextContents()).join() === '主播');
+  check('a guest reads and is told how to write', (await guest.page.locator('.blocked').textContent()) === '登录后可以发言' && !(await guest.page.locator('.say').isVisible()));
+
+  // Text that would turn the words around it is refused, says why, and is in the input again.
+  await say(viewer.page, 'x\u202Egnp.exe');
+  const refused = viewer.page.locator('.said-line[data-state=refused]');
+  await refused.waitFor(PATIENCE);
+  check('a refusal says why', (await refused.locator('.why').textContent()) === '消息格式不正确');
+  check('its text comes back', (await viewer.page.inputValue('.say')) === 'x\u202Egnp.exe');
+  await refused.locator('.mini:visible').click();
+  await refused.waitFor({ state: 'detached' });
+
+  for (let i = 0; i < 7; i++) await viewer.page.locator('.like').tap();
+  await Promise.all([host, guest].map(({ page }) => page.waitForFunction(() => document.querySelector('.total').textContent === '7', null, PATIENCE)));
+  check('likes are counted', true);
+  await host.page.waitForFunction(() => document.querySelectorAll('.hearts i').length > 0, null, PATIENCE);
+  await viewer.page.screenshot({ path: `${out}/room-phone.png` });
+  await host.page.screenshot({ path: `${out}/room-desktop.png` });
+
+  await host.page.locator('.said-line', { hasText: attack }).click();
+  await host.page.screenshot({ path: `${out}/room-menu.png` });
+  await host.page.getByRole('menuitem', { name: '撤回' }).click();
+  await Promise.all(everybody.map(({ page }) => gone(page, attack)));
+  check('what is taken back is gone everywhere', true);
+  await host.page.locator('.said-line', { hasText: '主播好' }).click();
+  await host.page.getByRole('menuitem', { name: '置顶' }).click();
+  await Promise.all(everybody.map(({ page }) => page.locator('.pinned .said', { hasText: '主播好' }).waitFor(PATIENCE)));
+
+  // One who looks at older lines is not taken away from them.
+  for (let i = 1; i <= 24; i++) await say(host.page, `第 ${i} 步：慢慢来。`);
+  await reads(viewer.page, '第 24 步：慢慢来。');
+  await viewer.page.evaluate(() => document.querySelector('.lines').scrollTo(0, 0));
+  await viewer.page.waitForFunction(() => document.querySelector('.lines').scrollTop === 0);
+  await say(host.page, '还有问题吗？');
+  await reads(viewer.page, '还有问题吗？');
+  const chip = viewer.page.locator('.newer');
+  await chip.waitFor(PATIENCE);
+  check('new lines are announced', (await chip.textContent()) === '1 条新消息' && (await viewer.page.evaluate(() => document.querySelector('.lines').scrollTop)) === 0, await chip.textContent());
+  await chip.click();
+  await chip.waitFor({ state: 'hidden' });
+
+  const before = await lines(viewer.page);
+  await viewer.page.reload();
+  await reads(viewer.page, '还有问题吗？');
+  check('a reload loses nothing', (await lines(viewer.page)).join() === before.join(), [before, await lines(viewer.page)]);
+  await say(viewer.page, '我还在');
+  await reads(host.page, '我还在');
+  check('and the viewer is still the same', (await host.page.locator('.said-line', { hasText: '我还在' }).locator('.name').textContent()) === '小红');
+
+  await host.page.locator('.said-line', { hasText: '我还在' }).click();
+  await host.page.getByRole('menuitem', { name: '禁言 10 分钟' }).click();
+  const muted = viewer.page.locator('.blocked', { hasText: /还剩 (10:00|9:5\d)/ });
+  await muted.waitFor(PATIENCE);
+  check('the muted are told for how long', true);
+  await host.page.locator('.said-line', { hasText: '我还在' }).click();
+  await host.page.getByRole('menuitem', { name: '踢出并拉黑' }).click();
+  await viewer.page.locator('.curtain h2', { hasText: '你已被移出这个直播间' }).waitFor(PATIENCE);
+  await viewer.page.screenshot({ path: `${out}/room-removed.png` });
+
+  for (const [name, { page, errors, outside }] of Object.entries({ viewer, host, guest })) {
+    check(`${name}: nothing was loaded from elsewhere`, outside.length === 0, outside);
+    check(`${name}: no error in the page`, errors.length === 0, errors);
+    const overflow = await sideways(page);
+    check(`${name}: nothing sticks out sideways`, overflow <= 0, overflow);
+  }
+  // A room that is not there is said so in words.
+  const { page } = await open(browser, origin, { viewport: phone.viewport });
+  await page.goto(`${origin}/r/nowhere`);
+  await page.locator('.curtain h2', { hasText: '没有这个直播间' }).waitFor(PATIENCE);
+  check('a room that is not there is said so', true);
+});

@@ -1,0 +1,104 @@
+import type { ChatClient } from '../chat';
+import { h, setAttribute, setText } from '../dom';
+import { clock, count, day } from '../format';
+import { current, text } from '../strings';
+import { avatar, webAddress } from './avatar';
+
+/** What stands in place of the picture before the show and after it, and when there is no way in. */
+export function curtain(actions: { asGuest(): void; comeBack(): void; allLive(): void }): {
+  element: HTMLElement;
+  /** Returns whether it covers the picture. */
+  render: (chat: ChatClient) => boolean;
+} {
+  const cover = h('img', { class: 'curtain-cover', alt: '', referrerpolicy: 'no-referrer' });
+  const face = avatar();
+  const title = h('h2');
+  const hint = h('p');
+  const units = (['days', 'hours', 'minutes', 'secondsUnit'] as const).map((unit) => {
+    const value = h('b');
+    const word = h('span');
+    const box = h('div', {}, value, word);
+    return { unit, value, word, box };
+  });
+  const countdown = h('div', { class: 'countdown' }, ...units.map((one) => one.box));
+  const lastedValue = h('b');
+  const lastedWord = h('span');
+  const likesValue = h('b');
+  const likesWord = h('span');
+  const sums = h(
+    'div',
+    { class: 'countdown sums' },
+    h('div', {}, lastedValue, lastedWord),
+    h('div', {}, likesValue, likesWord),
+  );
+  const button = h('button', { class: 'primary', type: 'button' });
+  let act = () => undefined as void;
+  button.addEventListener('click', () => act());
+  const body = h('div', { class: 'curtain-words' }, face.element, title, hint, countdown, sums, button);
+  const element = h('div', { class: 'curtain', role: 'status' }, cover, body);
+
+  const show = (words: string, more: string, action: keyof typeof actions | null = null) => {
+    setText(title, words);
+    setText(hint, more);
+    hint.hidden = more === '';
+    button.hidden = action === null;
+    if (action) {
+      setText(button, text(action));
+      act = actions[action];
+    }
+  };
+
+  const render = (chat: ChatClient): boolean => {
+    const { room, status } = chat;
+    const url = webAddress(room?.cover ?? '');
+    cover.hidden = url === null;
+    if (cover.getAttribute('src') !== url) setAttribute(cover, 'src', url);
+    face.element.hidden = !room;
+    if (room) face.render(room.host);
+    countdown.hidden = sums.hidden = true;
+    element.hidden = false;
+    if (status.is === 'over') {
+      const { code, message, message_zh } = status.bye;
+      const said = current() === 'zh' ? message_zh : message;
+      if (code === 'not_found') show(text('noRoom'), text('noRoomHint'), 'allLive');
+      else if (code === 'banned') show(text('bannedHere'), '', 'allLive');
+      else if (code === 'not_allowed' && chat.you) show(text('kicked'), '', 'comeBack');
+      else if (code === 'not_allowed') show(text('signIn'), said || text('signInHint'), 'asGuest');
+      else show(said || code, '', 'comeBack');
+      return true;
+    }
+    if (room?.state === 'ended' || room?.state === 'banned') {
+      show(text(room.state === 'ended' ? 'showOver' : 'showBanned'), room.title);
+      const lasted = room.live_at !== null && room.ended_at !== null ? room.ended_at - room.live_at : null;
+      sums.hidden = lasted === null;
+      setText(lastedValue, clock((lasted ?? 0) / 1_000));
+      setText(lastedWord, text('lasted'));
+      setText(likesValue, count(chat.counters.likes, current() === 'zh'));
+      setText(likesWord, text('likesTotal'));
+      return true;
+    }
+    if (room?.state === 'scheduled') {
+      const left = room.starts_at === null ? null : Math.ceil((room.starts_at - chat.serverNow) / 1_000);
+      countdown.hidden = left === null || left <= 0;
+      const at = room.starts_at === null ? null : day(new Date(room.starts_at).toISOString(), current());
+      if (left !== null && left > 0 && at) {
+        show(text('starts', at), text('stayHint'));
+        const values = [
+          Math.floor(left / 86_400),
+          Math.floor(left / 3_600) % 24,
+          Math.floor(left / 60) % 60,
+          left % 60,
+        ];
+        units.forEach(({ unit, value, word, box }, i) => {
+          box.hidden = unit === 'days' && values[0] === 0;
+          setText(value, String(values[i]).padStart(2, '0'));
+          setText(word, text(unit));
+        });
+      } else show(text(left === null ? 'notStarted' : 'startsSoon'), text('stayHint'));
+      return true;
+    }
+    element.hidden = true;
+    return false;
+  };
+  return { element, render };
+}
