@@ -19,6 +19,7 @@ mod record;
 mod recordings;
 mod relays;
 mod remote;
+mod rooms;
 mod serve;
 mod sources;
 mod streams;
@@ -70,6 +71,8 @@ enum Command {
     Record(record::Args),
     /// What was recorded 录制下来的内容
     Recordings(recordings::Args),
+    /// Rooms of the running server 直播间
+    Rooms(rooms::Args),
     /// Look for what would spoil the show, and how to mend it 开播前体检
     Doctor(doctor::Args),
     /// Play an address for a few seconds and say what came 试播一个地址
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Relay(args) => relays::order(&args, lang),
         Command::Record(args) => record::run(&args, lang),
         Command::Recordings(args) => recordings::run(&args, lang),
+        Command::Rooms(args) => rooms::run(&args, lang),
         Command::Doctor(args) => doctor::run(&args, lang),
         Command::Probe(args) => probe::run(&args, lang),
         Command::Completions(args) => completions::run(&args, Cli::command()),
