@@ -33,6 +33,7 @@ mod relay_orders;
 mod replay;
 mod replay_page;
 mod room_page;
+mod rooms;
 mod scenarios;
 mod segments;
 mod shift;
