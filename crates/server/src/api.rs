@@ -1,6 +1,6 @@
 //! The HTTP API. Its JSON is made here and nowhere else.
 //!
-//! One table, `table::OPERATIONS`, says what there is: requests are dispatched by it, and the OpenAPI document and the
+//! One table, `table::all`, says what there is: requests are dispatched by it, and the OpenAPI document and the
 //! page at `/api/v1/docs` are made of it. `/api/v1/live` is for everybody and tells what is safe to tell anybody who
 //! may play; everything else is the operator's and wants a key.
 
@@ -9,13 +9,20 @@ mod call;
 mod clients;
 pub mod compat;
 mod docs;
+mod fault;
 mod forbid;
+mod goods;
 pub mod health;
 mod live;
+mod messages;
+mod moderation;
+mod once;
 mod openapi;
 mod recordings;
 mod relays;
 mod replays;
+mod room_people;
+mod rooms;
 mod service;
 mod shape;
 mod streams;
@@ -54,7 +61,8 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> R
         Ok(query) => query,
         Err(bad) => return Response::error(400, "bad_query", &bad.to_string(), &bad.message_zh()),
     };
-    let call = Call { app: app.clone(), head: head.clone(), query, names, body, peer };
+    let mut call =
+        Call { app: app.clone(), head: head.clone(), query, names, body, peer, key: String::new() };
     if operation.access == Access::Open {
         return run(operation, &call, None);
     }
@@ -62,7 +70,10 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> R
     let done = tokio::task::spawn_blocking(move || {
         let Access::Key(scope) = operation.access else { return run(operation, &call, None) };
         match authorize(&call.app, &call.head, call.peer, scope) {
-            Ok(holder) => run(operation, &call, Some(&holder)),
+            Ok(holder) => {
+                call.key.clone_from(&holder.name);
+                run(operation, &call, Some(&holder))
+            }
             Err(refusal) => refusal,
         }
     });
@@ -79,7 +90,7 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> R
 fn run(operation: &Operation, call: &Call, holder: Option<&Holder>) -> Response {
     let response = call
         .check_query(operation.query)
-        .and_then(|()| (operation.handle)(call))
+        .and_then(|()| once::answer(operation, call))
         .unwrap_or_else(|refusal| refusal);
     if let Some(holder) = holder.filter(|_| operation.method != Method::Get) {
         let (path, status) = (loggable(&call.head.path), response.status());
@@ -131,7 +142,15 @@ fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Re
             ),
         });
     };
-    if holder.scope < scope {
+    if !holder.scope.allows(scope) {
+        if scope_of_rooms(holder.scope) && !scope_of_rooms(scope) {
+            return Err(Response::error(
+                403,
+                "rooms_only_key",
+                "this key is for rooms only: make another with `weir key create NAME --scope write`",
+                "此密钥只能用于房间：请用 `weir key create NAME --scope write` 另外生成",
+            ));
+        }
         return Err(Response::error(
             403,
             "read_only_key",
@@ -140,6 +159,10 @@ fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Re
         ));
     }
     Ok(holder)
+}
+
+fn scope_of_rooms(scope: Scope) -> bool {
+    matches!(scope, Scope::RoomsRead | Scope::RoomsWrite)
 }
 
 /// The key of the `Authorization` header; the name of the scheme is in any case (RFC 9110 section 11.1).

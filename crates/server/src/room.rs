@@ -53,6 +53,7 @@ pub struct Room {
     /// Likes since the task looked last.
     likes: AtomicU64,
     likes_open: AtomicBool,
+    online: AtomicU64,
     /// For outlets: which of their parts have people in this room, as bits.
     pub parts: AtomicU64,
 }
@@ -216,6 +217,7 @@ impl Room {
             waiting: AtomicUsize::new(0),
             likes: AtomicU64::new(0),
             likes_open: AtomicBool::new(true),
+            online: AtomicU64::new(0),
             parts: AtomicU64::new(0),
         };
         (Arc::new(room), queue)
@@ -250,6 +252,11 @@ impl Room {
     /// Somebody missed something.
     pub fn since(&self, seq: u64, done: Done<Missed>) {
         let _ = self.commands.send(Command::Since { seq, done });
+    }
+
+    /// How many people are here, each once.
+    pub fn online(&self) -> u64 {
+        self.online.load(Ordering::Relaxed)
     }
 
     /// Somebody likes it, so many times.

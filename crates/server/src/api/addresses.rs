@@ -142,7 +142,7 @@ pub(super) fn make(call: &Call) -> Answer {
     Ok(Response::json(201, &all))
 }
 
-fn refuse(error: &anyhow::Error) -> Response {
+pub(super) fn refuse(error: &anyhow::Error) -> Response {
     use crate::lang::Lang;
     Response::error(409, "no_address", &told::text(error, Lang::En), &told::text(error, Lang::Zh))
 }

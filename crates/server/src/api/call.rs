@@ -40,6 +40,8 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     /// Where it comes from.
     pub(super) peer: IpAddr,
+    /// The name of the key that came with it; empty where none is needed.
+    pub(super) key: String,
 }
 
 /// A stream that a path names.

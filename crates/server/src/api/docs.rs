@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::call::{Answer, Call};
 use super::openapi;
 use super::shape::Schemas;
-use super::table::{self, Access, Done, OPERATIONS, Operation};
+use super::table::{self, Access, Done, Operation};
 use crate::http::response::Response;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
@@ -38,7 +38,7 @@ pub(super) fn answer(_call: &Call) -> Answer {
 fn page() -> String {
     let mut known = Schemas::new();
     let mut body = String::new();
-    for operation in OPERATIONS {
+    for operation in table::all() {
         section(&mut body, operation, &mut known);
     }
     let mut types = String::new();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_page_shows_every_operation_and_loads_nothing() {
         let (page, policy) = &*PAGE;
-        for operation in OPERATIONS {
+        for operation in table::all() {
             assert!(page.contains(&format!("id=\"{}\"", operation.id)), "{}", operation.id);
         }
         assert!(page.contains("id=\"StreamState\"") && page.contains("href=\"#StreamState\""));

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call};
 use super::shape::{Schemas, Shape, shape};
-use super::table::{self, Access, Done, OPERATIONS, Operation};
+use super::table::{self, Access, Done, Operation};
 use crate::http::head::Method;
 use crate::http::response::Response;
 use crate::operator::keys::Scope;
@@ -44,8 +44,18 @@ pub(super) fn faults(operation: &Operation) -> Vec<(u16, String)> {
     }
     if let Access::Key(scope) = operation.access {
         faults.push((401, "`no_key` or `bad_key`: there was no key that is known".into()));
-        if scope == Scope::Write {
+        if scope.changes() {
             faults.push((403, "`read_only_key`: the key may only read".into()));
+        }
+        if matches!(scope, Scope::Read | Scope::Write) {
+            faults.push((403, "`rooms_only_key`: the key is for rooms".into()));
+        }
+        if operation.method == Method::Post {
+            faults.push((
+                422,
+                "`idempotency_mismatch`: this `Idempotency-Key` came with another request".into(),
+            ));
+            faults.push((409, "`in_progress`: the request with this `Idempotency-Key` is being done".into()));
         }
         faults.push((429, "`too_many_tries`: more than ten wrong keys in a minute".into()));
     }
@@ -67,7 +77,7 @@ pub(super) fn document() -> Value {
     let mut known = Schemas::new();
     let error = ErrorBody::schema(&mut known);
     let mut paths = Map::new();
-    for operation in OPERATIONS {
+    for operation in table::all() {
         let path = paths.entry(format!("/{}", operation.path)).or_insert_with(|| json!({}));
         path[table::verb(operation.method).to_lowercase()] = describe(operation, &error, &mut known);
     }
@@ -95,7 +105,11 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
     let in_query = operation.query.iter().filter(|parameter| parameter.value != table::Value::Anything).map(|parameter| {
         json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": parameter.value.schema()})
     });
-    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let once = (operation.method == Method::Post && matches!(operation.access, Access::Key(_))).then(|| {
+        json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "maxLength": super::once::KEY_MAX},
+            "description": "the same key within a day is the same request: it is done once, and answered with the same answer"})
+    });
+    let parameters: Vec<Value> = in_path.chain(in_query).chain(once).collect();
     let mut answers = Map::new();
     let (status, done) = match operation.done {
         Done::Json(status, schema) => (
@@ -129,8 +143,10 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
             "content": {"application/json": {"schema": (body.schema)(known)}},
         });
     }
-    if operation.method != Method::Get {
-        described["x-scope"] = json!("write");
+    if let Access::Key(scope) = operation.access
+        && scope.changes()
+    {
+        described["x-scope"] = json!(scope.name());
     }
     described
 }
@@ -174,7 +190,7 @@ mod tests {
     #[test]
     fn every_operation_is_in_the_document() {
         let document = document();
-        for operation in OPERATIONS {
+        for operation in table::all() {
             let path = format!("/{}", operation.path);
             let verb = table::verb(operation.method).to_lowercase();
             assert_eq!(document["paths"][&path][&verb]["operationId"], operation.id);

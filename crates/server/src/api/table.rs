@@ -1,5 +1,7 @@
-//! What the API can do: the one table that dispatches requests and that the documentation is made of. It is long because it is a list, with one
+//! What the API can do: the table that dispatches requests and that the documentation is made of. It is long because it is a list, with one
 //! entry for each operation, and is kept whole so that what is not in it does not exist.
+
+mod rooms;
 
 use serde_json::{Value as Json, json};
 
@@ -98,7 +100,7 @@ const NAME_MAX: usize = 800;
 const READ: Access = Access::Key(Scope::Read);
 const WRITE: Access = Access::Key(Scope::Write);
 
-const LIMIT: Parameter = Parameter {
+pub(super) const LIMIT: Parameter = Parameter {
     name: "limit",
     value: Value::Number(1, LIMIT_MAX as u64),
     about: "most items in the answer; 50 when left out",
@@ -119,8 +121,8 @@ const NO_WEBHOOK: (u16, &str) = (404, "`no_webhook`: there is no webhook of this
 const NO_DATABASE: (u16, &str) =
     (503, "`no_database`: this server has no data folder, or its database cannot be opened");
 
-/// Everything.
-pub(super) const OPERATIONS: &[Operation] = &[
+/// What is about the server and its streams.
+const SERVER: &[Operation] = &[
     Operation {
         method: Method::Get,
         path: "streams",
@@ -760,9 +762,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
+/// Everything, in the order in which it is documented.
+pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
+    SERVER.iter().chain(rooms::ROOMS)
+}
+
 /// The operations of a path behind `/api/v1/`, with what stands where theirs has braces.
 pub(super) fn at(path: &str) -> impl Iterator<Item = (&'static Operation, Vec<String>)> {
-    OPERATIONS.iter().filter_map(move |operation| Some((operation, fit(operation.path, path)?)))
+    all().filter_map(move |operation| Some((operation, fit(operation.path, path)?)))
 }
 
 /// The method as it is written.
@@ -783,6 +790,8 @@ pub(super) fn path_schema(name: &str) -> Json {
     match name {
         "app" => AppName::schema(&mut Schemas::new()),
         "stream" => StreamName::schema(&mut Schemas::new()),
+        "room" => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        "goods" => json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}),
         "recording" => json!({"type": "string", "pattern": "^[0-9a-f]{24}$"}),
         "webhook" => webhooks::name_schema(),
         _ => u64::schema(&mut Schemas::new()),
@@ -884,15 +893,15 @@ mod tests {
 
     #[test]
     fn every_operation_has_a_name_of_its_own_and_words_in_both_languages() {
-        let mut ids: Vec<_> = OPERATIONS.iter().map(|operation| operation.id).collect();
+        let mut ids: Vec<_> = all().map(|operation| operation.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), OPERATIONS.len());
-        for operation in OPERATIONS {
+        assert_eq!(ids.len(), all().count());
+        for operation in all() {
             assert!(operation.about.is_ascii() && !operation.about_zh.is_ascii(), "{}", operation.id);
             let writes = operation.method != Method::Get;
             assert_eq!(
-                operation.access == WRITE,
+                matches!(operation.access, Access::Key(scope) if scope.changes()),
                 writes,
                 "{}: what changes something needs a key that may",
                 operation.id

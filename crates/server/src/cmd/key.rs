@@ -61,6 +61,12 @@ enum Wanted {
     Read,
     /// Look and change 读写
     Write,
+    /// Look at rooms only 只读房间
+    #[value(name = "rooms:read")]
+    RoomsRead,
+    /// Look at rooms and change them, nothing else 只管房间
+    #[value(name = "rooms:write")]
+    RoomsWrite,
 }
 
 /// Does what is asked for. The running server sees it by itself.
@@ -94,6 +100,8 @@ fn create(name: &str, scope: Wanted, place: &Place, lang: Lang) -> anyhow::Resul
     let scope = match scope {
         Wanted::Read => Scope::Read,
         Wanted::Write => Scope::Write,
+        Wanted::RoomsRead => Scope::RoomsRead,
+        Wanted::RoomsWrite => Scope::RoomsWrite,
     };
     let secret = keys::create(&place.data, name, scope, rfc3339(Clock::system().unix_ms()))?;
     if place.json {
@@ -122,6 +130,6 @@ fn list(place: &Place, lang: Lang) -> anyhow::Result<()> {
     }
     let width = keys.iter().map(|key| key.name.len()).max().unwrap_or(0);
     keys.iter().try_for_each(|key| {
-        say(format_args!("{:width$}  {:5}  {}", key.name, key.scope.name(), key.created_at))
+        say(format_args!("{:width$}  {:11}  {}", key.name, key.scope.name(), key.created_at))
     })
 }

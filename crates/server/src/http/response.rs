@@ -78,6 +78,14 @@ impl Response {
         self.body.len()
     }
 
+    /// The body, where it is in memory, as an answer of the API is.
+    pub fn in_memory(&self) -> Bytes {
+        match &self.body {
+            Body::Pieces(pieces) => pieces.concat().into(),
+            Body::File { .. } => Bytes::new(),
+        }
+    }
+
     /// What it can be told from older and newer ones by.
     pub(super) fn validators(&self) -> Validators {
         self.validators.clone()

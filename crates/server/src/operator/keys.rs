@@ -38,13 +38,20 @@ const HEADER: &str = "# API 密钥的哈希，由 weir key 管理；密钥本身
 const LOCAL_HEADER: &str = "# 本机命令行用的密钥，每次启动都会换。 For `weir streams` and the like on this machine; new at every start.\n";
 
 /// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Scope {
     /// Look.
+    #[serde(rename = "read")]
     Read,
     /// Look and change.
+    #[serde(rename = "write")]
     Write,
+    /// Look at rooms and nothing else.
+    #[serde(rename = "rooms:read")]
+    RoomsRead,
+    /// Look at rooms and change them, and nothing else: for the backend of a chat.
+    #[serde(rename = "rooms:write")]
+    RoomsWrite,
 }
 
 /// A key as it is kept.
@@ -118,7 +125,24 @@ impl Scope {
         match self {
             Scope::Read => "read",
             Scope::Write => "write",
+            Scope::RoomsRead => "rooms:read",
+            Scope::RoomsWrite => "rooms:write",
         }
+    }
+
+    /// Whether a key of this scope may do what wants one of that.
+    pub fn allows(self, wanted: Scope) -> bool {
+        match self {
+            Scope::Write => true,
+            Scope::Read => matches!(wanted, Scope::Read | Scope::RoomsRead),
+            Scope::RoomsWrite => matches!(wanted, Scope::RoomsRead | Scope::RoomsWrite),
+            Scope::RoomsRead => wanted == Scope::RoomsRead,
+        }
+    }
+
+    /// Whether it may change anything.
+    pub fn changes(self) -> bool {
+        matches!(self, Scope::Write | Scope::RoomsWrite)
     }
 }
 
@@ -319,6 +343,19 @@ mod tests {
         let text = fs::read_to_string(path(&data)).unwrap();
         assert!(!text.contains(writer.expose()) && !text.contains(&writer.expose()[3..]));
         assert_eq!(fs::metadata(path(&data)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_scope_allows_itself_and_what_is_less() {
+        use Scope::{Read, RoomsRead, RoomsWrite, Write};
+        let allowed = |scope: Scope| [Read, Write, RoomsRead, RoomsWrite].map(|wanted| scope.allows(wanted));
+        assert_eq!(allowed(Write), [true; 4]);
+        assert_eq!(allowed(Read), [true, false, true, false]);
+        assert_eq!(allowed(RoomsWrite), [false, false, true, true]);
+        assert_eq!(allowed(RoomsRead), [false, false, true, false]);
+        let scratch = Scratch::new();
+        create(scratch.path(), "chat", RoomsWrite, "now".into()).unwrap();
+        assert_eq!(list(scratch.path()).unwrap()[0].scope, RoomsWrite);
     }
 
     #[test]

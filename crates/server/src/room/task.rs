@@ -250,6 +250,11 @@ impl Task {
         }
     }
 
+    fn count_online(&mut self) {
+        self.counters.online = self.chat.online() as u64;
+        self.room.online.store(self.counters.online, Ordering::Relaxed);
+    }
+
     fn join(&mut self, join: Join) {
         let Join { mut person, address, since, inviter, done } = join;
         person.role = self.about.role_of(&person.id, person.role);
@@ -273,7 +278,7 @@ impl Task {
                 self.entered.names.push(you.name.clone());
             }
             self.app.rooms.figures.joins.fetch_add(1, Ordering::Relaxed);
-            self.counters.online = self.chat.online() as u64;
+            self.count_online();
             self.writer.visit(
                 &self.room.id,
                 Visit {
@@ -321,7 +326,7 @@ impl Task {
     fn leave(&mut self, user: &str, watched_ms: u64) {
         let Some(author) = self.chat.author(user).cloned() else { return };
         if self.chat.leave(user) {
-            self.counters.online = self.chat.online() as u64;
+            self.count_online();
         }
         self.writer.visit(
             &self.room.id,

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::rooms::{Minute, Totals, Visit, body_text, names_text, word_of_role};
+use super::rooms::{Minute, Totals, Visit, body_text, names_text};
 
 /// Between two commits. All rooms share one.
 const TICK: Duration = Duration::from_millis(250);
@@ -493,7 +493,7 @@ async fn write_messages(
         query = query.bind(room).bind(message.seq.cast_signed()).bind(message.at_ms).bind(message.media_ms);
         query = query.bind(message.body.kind()).bind(from.map(|author| &author.id));
         query = query.bind(from.map(|author| &author.name)).bind(from.map(|author| &author.avatar));
-        query = query.bind(from.map(|author| word_of_role(author.role))).bind(&message.cid);
+        query = query.bind(from.map(|author| author.role.word())).bind(&message.cid);
         query = query.bind(message.reply_to.map(u64::cast_signed));
         query = query.bind(names_text(&message.mentions)).bind(body_text(&message.body));
     }

@@ -25,7 +25,6 @@ pub use once::{KEPT_MS, Once, PENDING_MS, Seen};
 pub use people::{Inviter, Minute, REMINDERS_MAX, Totals, Visit, Visitor};
 pub use shelf::{GOODS_MAX, Goods, Price, PutGoods};
 
-pub(super) use about::word_of_role;
 pub(super) use json::{body_text, names_text};
 
 use super::chat::ChatWriter;

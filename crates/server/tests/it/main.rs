@@ -32,6 +32,7 @@ mod relay;
 mod relay_orders;
 mod replay;
 mod replay_page;
+mod rooms;
 mod segments;
 mod shift;
 mod show;

@@ -198,7 +198,7 @@ impl Rooms {
         query.push(") ORDER BY user");
         let mut crews: HashMap<String, Vec<(String, Role)>> = HashMap::new();
         for row in query.build().fetch_all(&self.read).await? {
-            let role = role_of_word(row.try_get("role")?);
+            let role = Role::from_word(row.try_get("role")?).unwrap_or_default();
             crews.entry(row.try_get("room")?).or_default().push((row.try_get("user")?, role));
         }
         for room in &mut rooms {
@@ -208,23 +208,6 @@ impl Rooms {
     }
 }
 
-/// The name of a role in the database.
-pub(in crate::store) fn word_of_role(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Assistant => "assistant",
-        Role::CoHost => "cohost",
-        Role::Host => "host",
-        Role::Operator => "operator",
-    }
-}
-
-/// The other way; what a newer server wrote is a viewer's.
-pub(super) fn role_of_word(word: &str) -> Role {
-    let all = [Role::Viewer, Role::Assistant, Role::CoHost, Role::Host, Role::Operator];
-    all.into_iter().find(|role| word_of_role(*role) == word).unwrap_or_default()
-}
-
 pub(super) fn rows_at_most(limit: usize, most: usize) -> i64 {
     i64::try_from(limit.min(most)).unwrap_or(i64::MAX)
 }
@@ -232,7 +215,7 @@ pub(super) fn rows_at_most(limit: usize, most: usize) -> i64 {
 async fn write_crew(to: &mut Transaction<'_, Sqlite>, about: &About) -> Result<()> {
     for (user, role) in &about.crew {
         let query = sqlx::query("INSERT OR REPLACE INTO room_crew (room, user, role) VALUES (?, ?, ?)");
-        query.bind(&about.id).bind(user).bind(word_of_role(*role)).execute(&mut **to).await?;
+        query.bind(&about.id).bind(user).bind(role.word()).execute(&mut **to).await?;
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use control::person::Role;
 use control::room::message::{Author, Body, Message};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
-use super::about::{role_of_word, rows_at_most, word_of_role};
+use super::about::rows_at_most;
 use super::moderation::Audit;
 use super::{Result, Rooms, json};
 
@@ -191,7 +192,7 @@ impl Rooms {
         let author = &held.author;
         let query =
             query.bind(room).bind(held.at_ms).bind(&author.id).bind(&author.name).bind(&author.avatar);
-        let query = query.bind(word_of_role(author.role)).bind(&held.cid);
+        let query = query.bind(author.role.word()).bind(&held.cid);
         let query = query.bind(held.reply_to.map(u64::cast_signed)).bind(json::names_text(&held.mentions));
         let query = query.bind(held.body.kind()).bind(json::body_text(&held.body)).bind(&held.why);
         query.bind(HELD_MAX).fetch_optional(&self.write).await
@@ -220,7 +221,10 @@ fn message(row: &SqliteRow) -> Result<Option<Message>> {
             id,
             name: row.try_get::<Option<String>, _>("author_name")?.unwrap_or_default(),
             avatar: row.try_get::<Option<String>, _>("author_avatar")?.unwrap_or_default(),
-            role: role_of_word(row.try_get::<Option<&str>, _>("author_role")?.unwrap_or_default()),
+            role: row
+                .try_get::<Option<&str>, _>("author_role")?
+                .and_then(Role::from_word)
+                .unwrap_or_default(),
         })),
         None => None,
     };
@@ -245,7 +249,7 @@ fn held(row: &SqliteRow) -> Result<Option<Held>> {
             id: row.try_get("author")?,
             name: row.try_get("author_name")?,
             avatar: row.try_get("author_avatar")?,
-            role: role_of_word(row.try_get("author_role")?),
+            role: Role::from_word(row.try_get("author_role")?).unwrap_or_default(),
         },
         cid: row.try_get("cid")?,
         reply_to: row.try_get::<Option<i64>, _>("reply_to")?.map(i64::cast_unsigned),

@@ -94,7 +94,8 @@ impl Rooms {
         let subject = subject_text(&sanction.subject);
         let query = sqlx::query(
             "INSERT OR REPLACE INTO sanction (room, kind, subject, until_ms, reason, by, at_ms)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM sanction WHERE room = ?1) < ?8",
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE (SELECT count(*) FROM sanction WHERE room = ?1) < ?8
+                OR EXISTS (SELECT 1 FROM sanction WHERE room = ?1 AND kind = ?2 AND subject = ?3)",
         );
         let query = query.bind(&sanction.room).bind(sanction.kind.word()).bind(&subject);
         let query = query.bind(sanction.until_ms).bind(&sanction.reason).bind(&sanction.by);
@@ -137,6 +138,24 @@ impl Rooms {
         }
         transaction.commit().await?;
         Ok(found)
+    }
+
+    /// Whether somebody may not be in a room at this time, by a ban of the room or of the whole server.
+    pub async fn is_banned(&self, room: &str, user: Option<&str>, from: IpAddr, now_ms: i64) -> Result<bool> {
+        let query = sqlx::query(
+            "SELECT 1 FROM sanction WHERE room IN (?, '') AND kind = 'ban' AND subject IN (?, ?)
+             AND (until_ms IS NULL OR until_ms > ?) LIMIT 1",
+        );
+        let user = user.map(|user| format!("user:{user}"));
+        let query = query.bind(room).bind(user).bind(subject_text(&Subject::Address(from))).bind(now_ms);
+        Ok(query.fetch_optional(&self.read).await?.is_some())
+    }
+
+    /// Whether there is such a sanction, in force or over.
+    pub async fn find_sanction(&self, room: &str, kind: Kind, subject: &Subject) -> Result<bool> {
+        let query = sqlx::query("SELECT 1 FROM sanction WHERE room = ? AND kind = ? AND subject = ?");
+        let query = query.bind(room).bind(kind.word()).bind(subject_text(subject));
+        Ok(query.fetch_optional(&self.read).await?.is_some())
     }
 
     /// Sanctions of a room (empty: of the whole server) of one kind or all, also those that are over, in the order of
@@ -207,14 +226,22 @@ impl Rooms {
         query.fetch_all(&self.read).await?.iter().map(one).collect()
     }
 
-    /// Adds a word or says something else of it. Returns whether there was room for one more.
-    pub async fn put_word(&self, word: &Word) -> Result<bool> {
-        let query = sqlx::query(
-            "INSERT OR REPLACE INTO word (room, word, action) SELECT ?1, ?2, ?3
-             WHERE (SELECT count(*) FROM word WHERE room = ?1) < ?4",
-        );
-        let query = query.bind(&word.room).bind(&word.word).bind(&word.action).bind(WORDS_MAX);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+    /// Adds words or says something else of them, all or none. Returns whether there was room for all.
+    pub async fn put_words(&self, words: &[Word]) -> Result<bool> {
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        for word in words {
+            let query = sqlx::query(
+                "INSERT OR REPLACE INTO word (room, word, action) SELECT ?1, ?2, ?3
+                 WHERE (SELECT count(*) FROM word WHERE room = ?1) < ?4
+                    OR EXISTS (SELECT 1 FROM word WHERE room = ?1 AND word = ?2)",
+            );
+            let query = query.bind(&word.room).bind(&word.word).bind(&word.action).bind(WORDS_MAX);
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Takes a word away. Returns whether it was there.

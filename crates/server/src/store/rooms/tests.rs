@@ -205,6 +205,12 @@ async fn sanctions_hold_are_lifted_and_leave_their_trace() {
     let next = Some((Kind::Mute, &mute.subject));
     assert_eq!(rooms.sanctions("r1", None, next, 9).await.unwrap(), []);
     assert_eq!(rooms.sanctions("", Some(Kind::Mute), None, 9).await.unwrap(), []);
+    let banned = async |room: &str, user, from: &str, now_ms| {
+        rooms.is_banned(room, user, from.parse().unwrap(), now_ms).await.unwrap()
+    };
+    assert!(banned("r1", None, "2001:db8::7", i64::MAX).await);
+    assert!(!banned("r1", Some("u:1"), "2001:db8::8", 0).await, "a mute is no ban");
+    assert!(rooms.find_sanction("", Kind::Ban, &ban.subject).await.unwrap());
     assert!(rooms.lift("", Kind::Ban, &ban.subject, "key:ops", 8).await.unwrap());
     assert!(!rooms.lift("", Kind::Ban, &ban.subject, "key:ops", 8).await.unwrap());
     let told = rooms.audits("", None, 9).await.unwrap();
@@ -295,9 +301,8 @@ async fn words_reminders_and_inviters_are_kept() {
     rooms.create(&room("r1", 1)).await.unwrap();
     let word =
         |room: &str, action: &str| Word { room: room.into(), word: "坏".into(), action: action.into() };
-    for one in [word("r1", "hold"), word("r1", "refuse"), word("", "replace")] {
-        assert!(rooms.put_word(&one).await.unwrap());
-    }
+    let words = [word("r1", "hold"), word("r1", "refuse"), word("", "replace")];
+    assert!(rooms.put_words(&words).await.unwrap());
     assert_eq!(rooms.words("r1").await.unwrap(), [word("r1", "refuse")]);
     assert_eq!(rooms.all_words().await.unwrap(), [word("", "replace"), word("r1", "refuse")]);
     assert!(rooms.delete_word("r1", "坏").await.unwrap());
@@ -328,7 +333,7 @@ async fn a_deleted_room_leaves_the_audit_and_nothing_else() {
     let store = open(&scratch).await;
     let rooms = &store.rooms;
     rooms.create(&room("r1", 1)).await.unwrap();
-    rooms.put_word(&Word { room: "r1".into(), word: "w".into(), action: "hold".into() }).await.unwrap();
+    rooms.put_words(&[Word { room: "r1".into(), word: "w".into(), action: "hold".into() }]).await.unwrap();
     rooms.remind("r1", "u1", 5).await.unwrap();
     store.chat.visit("r1", Visit { user: "u1".into(), visits: 1, ..Visit::default() });
     store.chat.flush().await;
