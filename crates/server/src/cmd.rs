@@ -19,6 +19,7 @@ mod record;
 mod recordings;
 mod relays;
 mod remote;
+mod rooms;
 mod serve;
 mod sources;
 mod streams;
@@ -73,6 +74,8 @@ enum Command {
     Recordings(recordings::Args),
     /// Who is told what happens: list, log, replay, test 事件通知：接收方、投递记录、重放、测试
     Webhooks(webhooks::Args),
+    /// Rooms of the running server 直播间
+    Rooms(rooms::Args),
     /// Look for what would spoil the show, and how to mend it 开播前体检
     Doctor(doctor::Args),
     /// Play an address for a few seconds and say what came 试播一个地址
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Record(args) => record::run(&args, lang),
         Command::Recordings(args) => recordings::run(&args, lang),
         Command::Webhooks(args) => webhooks::run(&args, lang),
+        Command::Rooms(args) => rooms::run(&args, lang),
         Command::Doctor(args) => doctor::run(&args, lang),
         Command::Probe(args) => probe::run(&args, lang),
         Command::Completions(args) => completions::run(&args, Cli::command()),
