@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::messages::flush;
 use super::once;
 use super::rooms::{act, find, id, line, store, url};
-use super::shape::{Schemas, Shape, shape};
+use super::shape::{Schemas, Shape, Whole, shape};
 use crate::http::response::Response;
 use crate::room::Act;
 use crate::store::rooms::{GOODS_MAX, Goods, Price, PutGoods};
@@ -50,9 +50,9 @@ shape! {
         /// A page, or a mini-program's path.
         url: Option<String>,
         /// What it costs, in the smallest unit of your money.
-        price: u64,
+        price: Whole,
         /// With `range`: up to so much. With `discount`: so much before.
-        price_to: Option<u64>,
+        price_to: Option<Whole>,
         /// `one` (when left out), `range` or `discount`.
         price_kind: Option<PriceKind>,
         /// Whether viewers see it; yes when left out.
@@ -230,8 +230,8 @@ fn goods_of(wish: GoodsWish, id: String) -> Result<Goods, Response> {
         PriceKind::Range => "range",
         PriceKind::Discount => "discount",
     };
-    let price = Price::of_parts(kind, wish.price, wish.price_to)
-        .filter(|_| wish.price.max(wish.price_to.unwrap_or_default()) <= PRICE_MAX);
+    let (from, to) = (wish.price.0, wish.price_to.map(|to| to.0));
+    let price = Price::of_parts(kind, from, to).filter(|_| from.max(to.unwrap_or_default()) <= PRICE_MAX);
     let price = price.ok_or_else(|| {
         bad(
             "price_to belongs to `range` and `discount`, and must not be below price",

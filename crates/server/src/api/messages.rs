@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call, bad};
 use super::fault::Fault;
 use super::rooms::{Free, PersonWish, act, author, by, find, id, line, store, url, user, viewer};
-use super::shape::{Schemas, Shape, shape};
+use super::shape::{Schemas, Shape, Whole, shape};
 use crate::chat::item;
 use crate::http::response::Response;
 use crate::room::Act;
@@ -74,9 +74,9 @@ shape! {
         /// Image: where it is.
         url: Option<String>,
         /// Image: in pixels.
-        width: Option<u32>,
+        width: Option<Whole>,
         /// Image: in pixels.
-        height: Option<u32>,
+        height: Option<Whole>,
         /// Custom: which kind; letters, digits, `_`, `-` and `.`.
         name: Option<String>,
         /// Custom: a JSON object of at most 12 KiB.
@@ -92,7 +92,7 @@ shape! {
     /// Which message is pinned.
     in struct PinWish {
         /// Its number; null: none.
-        seq: Option<u64>,
+        seq: Option<Whole>,
     }
 
     /// What is decided on a message that waits.
@@ -198,7 +198,9 @@ pub(super) fn say(call: &Call) -> Answer {
             if url.is_empty() || url.len() > URL_MAX {
                 return Err(bad("an image needs url", "图片消息需要 url"));
             }
-            let (width, height) = (wish.width.unwrap_or_default(), wish.height.unwrap_or_default());
+            let pixels =
+                |side: Option<Whole>| side.map_or(0, |side| u32::try_from(side.0).unwrap_or(u32::MAX));
+            let (width, height) = (pixels(wish.width), pixels(wish.height));
             Body::Image(Image { url, width, height })
         }
         Kind::Custom => {
@@ -244,12 +246,13 @@ pub(super) fn clear(call: &Call) -> Answer {
 pub(super) fn pin(call: &Call) -> Answer {
     let wish: PinWish = call.body()?;
     find(call)?;
-    if let Some(seq) = wish.seq {
+    let seq = wish.seq.map(|seq| seq.0);
+    if let Some(seq) = seq {
         flush(call);
         let found = call.wait(store(call)?.message(id(call), seq)).map_err(Fault::database)?;
         found.ok_or_else(|| Fault::NoMessage.answer())?;
     }
-    act(call, Act::Pin(wish.seq))?;
+    act(call, Act::Pin(seq))?;
     Ok(Response::empty(204))
 }
 

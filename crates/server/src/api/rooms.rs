@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call, bad, check};
 use super::fault::Fault;
 use super::once;
-use super::shape::{Moment, Schemas, Shape, Span, shape};
+use super::shape::{Moment, Schemas, Shape, Span, Whole, shape};
 use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
@@ -144,19 +144,19 @@ shape! {
         /// Whether people without a token may be here; they read and like.
         guests: Option<bool>,
         /// Messages of one person per second, 1 to 100.
-        user_per_second: Option<u32>,
+        user_per_second: Option<Whole>,
         /// Messages of one person at once, 1 to 1,000.
-        user_burst: Option<u32>,
+        user_burst: Option<Whole>,
         /// Messages of all viewers per second, 1 to 500.
-        room_per_second: Option<u32>,
+        room_per_second: Option<Whole>,
         /// Messages of all viewers at once, 1 to 1,000.
-        room_burst: Option<u32>,
+        room_burst: Option<Whole>,
         /// Seconds between two messages of one viewer, to 3,600; 0: no slow mode.
-        slow_seconds: Option<u32>,
+        slow_seconds: Option<Whole>,
         /// Longest text, in characters, 1 to 2,000.
-        text_max: Option<u32>,
+        text_max: Option<Whole>,
         /// Seconds within which a viewer may not say the same again, to 3,600; 0: they may.
-        repeat_seconds: Option<u32>,
+        repeat_seconds: Option<Whole>,
         /// Nobody but the host's side speaks.
         silent: Option<bool>,
         /// Whether viewers may like.
@@ -685,12 +685,15 @@ fn apply(about: &mut About, change: RoomChange, now_ms: i64) -> Result<(), Respo
 }
 
 fn set_rules(settings: &mut Settings, rules: &RulesWish) -> Result<(), Response> {
-    let number = |name: &str, value: Option<u32>, min: u32, max: u32| match value {
-        Some(value) if !(min..=max).contains(&value) => Err(bad(
-            format!("settings.{name} must be {min} to {max}"),
-            format!("settings.{name} 应为 {min} 到 {max}"),
-        )),
-        value => Ok(value),
+    let number = |name: &str, value: Option<Whole>, min: u32, max: u32| {
+        let within = |value: Whole| u32::try_from(value.0).ok().filter(|value| (min..=max).contains(value));
+        let wrong = || {
+            bad(
+                format!("settings.{name} must be {min} to {max}"),
+                format!("settings.{name} 应为 {min} 到 {max}"),
+            )
+        };
+        value.map(|value| within(value).ok_or_else(wrong)).transpose()
     };
     let rate = |rate: &mut Rate, per_second: Option<u32>, burst: Option<u32>| {
         if let Some(per_second) = per_second {

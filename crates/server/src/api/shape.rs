@@ -170,6 +170,30 @@ impl Shape for Span {
     }
 }
 
+/// A whole number that is not negative and that every JSON library keeps: below 2^53.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Whole(pub(super) u64);
+
+/// The largest.
+const WHOLE_MAX: u64 = (1 << 53) - 1;
+
+/// To JSON `60.0` is an integer like `60`.
+impl TryFrom<f64> for Whole {
+    type Error = &'static str;
+
+    fn try_from(number: f64) -> Result<Whole, Self::Error> {
+        let fits = number.fract() == 0.0 && (0.0..=WHOLE_MAX as f64).contains(&number);
+        if fits { Ok(Whole(number as u64)) } else { Err("a whole number from 0 to 2^53 - 1 is wanted") }
+    }
+}
+
+impl Shape for Whole {
+    fn schema(_known: &mut Schemas) -> Value {
+        json!({"type": "integer", "minimum": 0, "maximum": WHOLE_MAX})
+    }
+}
+
 /// A moment, as RFC 3339 writes it.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(transparent)]

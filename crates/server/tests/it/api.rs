@@ -616,7 +616,7 @@ fn keys_are_made_listed_and_deleted_on_the_command_line() {
     let kept = std::fs::read_to_string(folder.file("data/keys.toml")).expect("a file");
     assert!(!kept.contains(&key[3..]));
     let (_, list, _) = run(&["list"]);
-    assert!(list.starts_with("console  write  20") && !list.contains("wk_"), "{list}");
+    assert!(list.split_whitespace().take(2).eq(["console", "write"]) && !list.contains("wk_"), "{list}");
     assert!(run(&["create", "console"]).2.contains("already"));
     assert!(run(&["create", "a b"]).2.contains("cannot be a key's name"));
     assert_eq!(run(&["delete", "console"]).1, "console is no longer good\n");
