@@ -86,7 +86,7 @@ shape! {
         icon: Option<Icon>,
         /// What one costs, in your smallest unit; 0, or left out: nothing.
         price: Option<Cost>,
-        /// `none`: it can be sent at once. `room`, `server`: it must be claimed first, which everybody may do once in each room, or once on this server. Such a gift costs nothing.
+        /// `none`: it can be sent at once. `room`, `server`: it must be claimed first, which everybody may do once in each room, or once on this server. Such a gift costs nothing, whatever `price` says.
         claim: Option<ClaimWord>,
         /// Most in one send; 99 when left out. One, if it must be claimed.
         max_count: Option<MaxCount>,
@@ -432,9 +432,7 @@ fn gift_of(wish: GiftWish, room: &str, id: &str) -> Result<Gift, Response> {
         Some(ClaimWord::Server) => Claim::Server,
     };
     let price = wish.price.map_or(Ok(0), |price| whole("price", price.0, 0, PRICE_MAX))?;
-    if claim != Claim::None && price > 0 {
-        return Err(bad("a gift that is claimed costs nothing: leave price out", "需领取的礼物不能有价格"));
-    }
+    let price = if claim == Claim::None { price } else { 0 };
     let max_count =
         wish.max_count.map_or(Ok(u64::from(COUNT)), |count| whole("max_count", count.0, 1, COUNT_MAX))?;
     let position = wish.position.map_or(Ok(0), |position| whole("position", position.0, 0, POSITION_MAX))?;
