@@ -37,8 +37,8 @@ use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
 use crate::storage::{self, Storage};
 use crate::store::Store;
-use crate::webhook::{self, Webhooks};
 use crate::wallet::{self, Wallet};
+use crate::webhook::{self, Webhooks};
 use crate::{acme, api, demo, http, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.

@@ -329,6 +329,8 @@ pub enum OnFailure {
     Refuse,
     /// It is allowed.
     Allow,
+}
+
 /// `[wallet]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
