@@ -12,6 +12,8 @@
 pub mod about;
 pub mod bucket;
 pub mod chat;
+pub mod combo;
+pub mod lottery;
 mod memory;
 pub mod message;
 pub mod reject;

@@ -37,6 +37,7 @@ use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
 use crate::storage::{self, Storage};
 use crate::store::Store;
+use crate::wallet::{self, Wallet};
 use crate::webhook::{self, Webhooks};
 use crate::{acme, api, demo, http, net, rtmp};
 
@@ -72,6 +73,8 @@ pub struct App {
     pub rooms: Rooms,
     /// Their clients.
     pub chats: Chats,
+    /// Who pays for gifts.
+    pub wallet: Wallet,
     /// What viewers get of them.
     pub replays: Replays,
     /// Where recordings are kept besides this machine.
@@ -158,6 +161,7 @@ impl Server {
             event::execute_wills(store, &clock).await;
         }
         let app = Arc::new(App::new(data, store, config, secrets, clock)?);
+        wallet::recover(&app).await;
         let config = &app.config;
         let acceptor = |protocols: &[&str]| {
             app.certificate.as_ref().map(|certificate| certificate.acceptor(protocols)).transpose()
@@ -238,6 +242,7 @@ impl Server {
         if let Some(store) = &app.store {
             writers.spawn(store.writer.clone().run());
             writers.spawn(store.chat.clone().run());
+            writers.spawn(store.ledger.clone().run());
             tasks.spawn(event::run(app.clone()));
         }
         tasks.spawn(webhook::run(app.clone()));
@@ -246,6 +251,7 @@ impl Server {
         tasks.spawn(snapshot::run(app.clone()));
         tasks.spawn(hls::run(app.clone()));
         tasks.spawn(room::follow(app.clone()));
+        tasks.spawn(wallet::run(app.clone()));
         tasks.spawn(replay::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));
@@ -389,6 +395,7 @@ impl App {
             drain: Drain::default(),
             replays: Replays::new(secrets)?,
             rooms: Rooms::new(store.clone()),
+            wallet: Wallet::new(&config, &clock)?,
             chats: Chats::new(settings.shards).context("cannot make the chat threads")?,
             hooks: Hooks::new(&config, clock.clone())?,
             webhooks,

@@ -65,6 +65,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Asking others what may happen.
     pub hooks: Hooks,
+    /// Who pays for gifts.
+    pub wallet: Wallet,
     /// The stream that is always on air.
     pub demo: Demo,
     /// Who may push where no domain says otherwise.
@@ -327,6 +329,28 @@ pub enum OnFailure {
     Refuse,
     /// It is allowed.
     Allow,
+}
+
+/// `[wallet]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Wallet {
+    pub mode: WalletMode,
+    pub url: Secret,
+    pub secret: Secret,
+    pub timeout_ms: u64,
+    pub allow_private: bool,
+}
+
+/// Who pays for gifts that cost something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WalletMode {
+    /// The operator's backend is asked.
+    Webhook,
+    /// Nobody; the price is only written down.
+    Free,
 }
 
 /// `[compat]`

@@ -14,12 +14,14 @@ pub mod drain;
 pub mod event;
 pub mod fanout;
 pub mod flv;
+pub mod gift;
 pub mod health;
 pub mod hls;
 pub mod hooks;
 pub mod http;
 pub mod identity;
 pub mod lang;
+pub mod lottery;
 pub mod metrics;
 pub mod net;
 pub mod operator;
@@ -42,6 +44,7 @@ pub mod store;
 pub mod time;
 mod told;
 pub mod waiting;
+pub mod wallet;
 pub mod webhook;
 
 #[cfg(test)]

@@ -25,10 +25,12 @@ use bytes::Bytes;
 use control::person::Person;
 use control::room::Since;
 use control::room::about::About;
-use control::room::chat::{Ack, Send as Say};
+use control::room::chat::{Ack, Draft, Send as Say};
 use control::room::message::{Author, Message};
 use control::room::reject::{Code, Reject};
 use tokio::sync::mpsc;
+
+use crate::gift::Given;
 
 pub use act::{Act, By, Refusal, lift_everywhere, run as act, sanction_everywhere};
 pub use follow::run as follow;
@@ -169,6 +171,8 @@ pub(crate) enum Command {
         say: Box<Say>,
         done: Done<Result<Ack, Reject>>,
     },
+    /// A gift that somebody wanted to send was given, or not.
+    Given(Box<GivenSay>),
     Since {
         seq: u64,
         done: Done<Missed>,
@@ -189,6 +193,13 @@ pub(crate) enum Command {
     Close(Done<()>),
 }
 
+/// A gift that passed the room's rules and has been to the ledger.
+pub(crate) struct GivenSay {
+    pub(crate) draft: Draft,
+    pub(crate) given: Result<Given, Reject>,
+    pub(crate) done: Done<Result<Ack, Reject>>,
+}
+
 /// What people did that is only counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
@@ -203,6 +214,8 @@ pub enum Counted {
 pub struct Present {
     /// Who.
     pub author: Arc<Author>,
+    /// Whether nobody vouches for them.
+    pub guest: bool,
     /// On how many connections.
     pub connections: u32,
 }
@@ -246,6 +259,16 @@ impl Room {
             && let Command::Say { done, .. } = back.0
         {
             done(Err(Reject::until(Code::Unavailable, 1_000)));
+        }
+    }
+
+    /// A gift comes back from the ledger.
+    fn given(&self, said: Box<GivenSay>) {
+        if let Err(back) = self.commands.send(Command::Given(said))
+            && let Command::Given(said) = back.0
+        {
+            // It is in the ledger; whoever sends the same again is told so.
+            (said.done)(Err(Reject::until(Code::Unavailable, 1_000)));
         }
     }
 

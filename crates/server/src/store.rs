@@ -4,18 +4,22 @@
 //! recorder ─► Writer: the newest state of each row, in memory ─► one task, one connection ─► weir.db (WAL)
 //! rooms ────► ChatWriter: messages, counts ─────────────────────► one task, the same connection ─┤
 //! API, replay ─► Index: a few connections that read ──────────────────────────────────────────┤
-//! API, rooms ──► Rooms: the same, and writes what must hold at once ──────────────────────────────┘
+//! API, rooms ──► Rooms: the same, and writes what must hold at once ──────────────────────────────┤
+//! gifts ─────► Ledger: what waits, at once, on the disk before the answer ─────────────────────────┘
 //! ```
 //!
 //! - No writer of media waits for the database: it leaves its news with [`Writer`], where a newer state of the same row
 //!   takes the place of the older one. A database that is slow, locked or full is tried again and holds up nobody.
 //! - Everything about recordings can be made again from their files (`record::reindex`).
-//! - Commits do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
+//! - Commits, but for those of the ledger, do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
 //!   start finds them again in the files.
 
 mod chat;
+pub mod gifts;
 mod index;
 mod keys;
+pub mod ledger;
+pub mod lottery;
 pub mod outbox;
 mod recording;
 pub mod rooms;
@@ -31,8 +35,10 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use chat::{ChatFigures, ChatWriter};
+pub use gifts::Gifts;
 pub use index::Index;
 pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
+pub use ledger::Ledger;
 pub use outbox::{Event, Outbox};
 pub use recording::{Filter, Format, Page, Part, PartState, Recording, State, Watched};
 pub use rooms::Rooms;
@@ -68,6 +74,10 @@ pub struct Store {
     pub chat: ChatWriter,
     /// What is to be told to others.
     pub outbox: Outbox,
+    /// Gifts, who has one for nothing, and lotteries.
+    pub gifts: Gifts,
+    /// Gifts that were given.
+    pub ledger: Ledger,
 }
 
 impl Store {
@@ -96,6 +106,8 @@ impl Store {
         Ok(Store {
             index: Index::new(read.clone(), write.clone()),
             uploads: Uploads::new(read.clone(), write.clone()),
+            gifts: Gifts::new(read.clone(), write.clone()),
+            ledger: Ledger::new(read.clone(), write.clone()),
             rooms: Rooms::new(read, write.clone(), chat.clone()),
             chat,
             writer: Writer::new(write, outbox.clone()),

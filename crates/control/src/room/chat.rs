@@ -15,7 +15,7 @@ use super::message::{
 };
 use super::reject::{Code, Reject};
 use super::sanction::{Kind, Sanctions};
-use super::settings::{CREW_RATE, Settings};
+use super::settings::{CREW_RATE, GIFT_RATE, Settings};
 use super::show::State;
 use crate::person::{Person, Role};
 
@@ -54,6 +54,7 @@ struct Member {
 #[derive(Debug)]
 struct Speaker {
     rate: Bucket,
+    gifts: Bucket,
     last_ms: u64,
     /// Their last words, as a hash, and when.
     said: Option<(u64, u64)>,
@@ -215,6 +216,11 @@ impl Chat {
         self.members.contains_key(user)
     }
 
+    /// Whether somebody is here for whom nobody vouches.
+    pub fn is_guest(&self, user: &str) -> bool {
+        self.members.get(user).is_some_and(|member| member.guest)
+    }
+
     /// Somebody as they are here.
     pub fn author(&self, user: &str) -> Option<&Arc<Author>> {
         self.members.get(user).map(|member| &member.author)
@@ -328,10 +334,18 @@ impl Chat {
         self.answers.drop_answer(user, cid);
     }
 
+    /// A draft turns out to be what was said before: its answer was this one, and nobody is shown it again.
+    pub fn settle(&mut self, draft: &Draft, ack: Ack, now_ms: u64) {
+        self.answers.keep(&draft.send.user, &draft.send.cid, Answer::Done(ack), now_ms);
+    }
+
     /// A draft comes to nothing; the same may be tried again at once.
     pub fn cancel(&mut self, draft: &Draft) {
         self.forget(&draft.send.user, &draft.send.cid);
         if let Some(speaker) = self.speakers.get_mut(&draft.send.user) {
+            if matches!(draft.send.body, Body::Gift(_)) {
+                return speaker.gifts.put_back(GIFT_RATE);
+            }
             speaker.rate.put_back(user_rate(&self.settings, draft.author.role));
             speaker.said = None;
         }
@@ -448,7 +462,12 @@ impl Chat {
                     return long;
                 }
             }
-            Body::Gift(_) | Body::Event(_) => {}
+            Body::Gift(gift) => {
+                if gift.count == 0 || gift.id.is_empty() {
+                    return bad;
+                }
+            }
+            Body::Event(_) => {}
         }
         Ok(())
     }
@@ -458,9 +477,13 @@ impl Chat {
         let rate = user_rate(&self.settings, author.role);
         let speaker = self.speakers.entry(author.id.clone()).or_insert_with(|| Speaker {
             rate: Bucket::default(),
+            gifts: Bucket::default(),
             last_ms: 0,
             said: None,
         });
+        if matches!(send.body, Body::Gift(_)) {
+            return speaker.gifts.take(GIFT_RATE, now_ms).map_err(|wait| Reject::until(Code::RateUser, wait));
+        }
         let viewer = author.role == Role::Viewer;
         let class = send.body.class(author.role);
         let chat = class == Class::Chat;

@@ -126,6 +126,17 @@ pub struct Gift {
     pub ledger: i64,
 }
 
+/// What everybody is told of a lottery at once; the rest is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lottery {
+    /// Which.
+    pub id: String,
+    /// Where it is: `open`, `drawn`, `cancelled`.
+    pub state: String,
+    /// The hash of its seed, known from the opening on.
+    pub commitment: String,
+}
+
 /// Something that happened in a room and that everybody in it is to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -149,8 +160,8 @@ pub enum Event {
     Changed,
     /// The shelf changed, or what is being explained now.
     Goods(Option<String>),
-    /// A lottery of this id opened, closed or was drawn.
-    Lottery(String),
+    /// A lottery opened, was drawn or called off.
+    Lottery(Lottery),
 }
 
 impl Event {

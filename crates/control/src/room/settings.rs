@@ -52,3 +52,6 @@ impl Default for Settings {
 
 /// Messages of somebody of the host's side: enough for a script, too little for a flood.
 pub const CREW_RATE: Rate = Rate { every_us: 50_000, burst: 40 };
+
+/// Gifts of one person: a row of quick taps is what they are for.
+pub const GIFT_RATE: Rate = Rate { every_us: 100_000, burst: 20 };

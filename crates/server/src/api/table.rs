@@ -1,6 +1,7 @@
 //! What the API can do: the table that dispatches requests and that the documentation is made of. It is long because it is a list, with one
 //! entry for each operation, and is kept whole so that what is not in it does not exist.
 
+mod gifts;
 mod rooms;
 
 use serde_json::{Value as Json, json};
@@ -764,7 +765,7 @@ const SERVER: &[Operation] = &[
 
 /// Everything, in the order in which it is documented.
 pub(super) fn all() -> impl Iterator<Item = &'static Operation> {
-    SERVER.iter().chain(rooms::ROOMS)
+    SERVER.iter().chain(rooms::ROOMS).chain(gifts::GIFTS)
 }
 
 /// The operations of a path behind `/api/v1/`, with what stands where theirs has braces.
@@ -790,8 +791,9 @@ pub(super) fn path_schema(name: &str) -> Json {
     match name {
         "app" => AppName::schema(&mut Schemas::new()),
         "stream" => StreamName::schema(&mut Schemas::new()),
-        "room" => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        "room" | "gift" => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
         "goods" => json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}),
+        "lottery" => json!({"type": "string", "pattern": "^[0-9a-f]{16}$"}),
         "recording" => json!({"type": "string", "pattern": "^[0-9a-f]{24}$"}),
         "webhook" => webhooks::name_schema(),
         _ => u64::schema(&mut Schemas::new()),

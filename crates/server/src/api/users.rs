@@ -42,6 +42,29 @@ impl Shape for Id {
     }
 }
 
+/// What others see of somebody, which [`person::clean_name`] judges.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Name(String);
+
+/// The address of a picture, which [`person::check_avatar`] judges.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct Avatar(String);
+
+impl Shape for Name {
+    fn schema(_known: &mut Schemas) -> serde_json::Value {
+        json!({"type": "string", "maxLength": person::NAME_MAX})
+    }
+}
+
+impl Shape for Avatar {
+    fn schema(_known: &mut Schemas) -> serde_json::Value {
+        let pattern = "^(https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*)?$";
+        json!({"type": "string", "maxLength": person::AVATAR_MAX, "pattern": pattern})
+    }
+}
+
 /// The id of an app. To JSON `1.0` is an integer like `1`.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 #[serde(try_from = "f64")]
@@ -72,9 +95,9 @@ shape! {
         /// The user's id: 1 to 64 bytes of visible characters; it may not begin with `guest_`.
         user: Id,
         /// What others see.
-        name: Option<String>,
+        name: Option<Name>,
         /// The address of a picture, http or https.
-        avatar: Option<String>,
+        avatar: Option<Avatar>,
         /// For this room only; all rooms when left out.
         room: Option<Id>,
         /// What the user may do; `viewer` when left out.
@@ -108,8 +131,9 @@ pub(super) fn token(call: &Call) -> Answer {
         Role::Assistant => person::Role::Assistant,
         Role::Host => person::Role::Host,
     };
-    let text = |given: &Option<String>| given.clone().unwrap_or_default();
-    let person = Person::new(&wish.user.0, &text(&wish.name), &text(&wish.avatar), role)
+    let name = wish.name.map(|name| name.0).unwrap_or_default();
+    let avatar = wish.avatar.map(|avatar| avatar.0).unwrap_or_default();
+    let person = Person::new(&wish.user.0, &name, &avatar, role)
         .map_err(|bad| Response::error(400, "bad_person", &bad.to_string(), &bad.message_zh()))?;
     let until = now.saturating_add(seconds);
     let room = wish.room.as_ref().map(|room| room.0.as_str());

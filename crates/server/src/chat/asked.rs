@@ -24,6 +24,7 @@ pub(super) enum Asked {
     Resume(u64),
     Ping,
     Do(String, Order),
+    Claim(String, String),
     Share,
     Goods(String),
 }
@@ -33,7 +34,7 @@ impl Asked {
     pub(super) fn cid(self) -> Option<String> {
         match self {
             Asked::Say(say) => Some(say.cid),
-            Asked::Do(cid, _) => Some(cid),
+            Asked::Do(cid, _) | Asked::Claim(cid, _) => Some(cid),
             _ => None,
         }
     }
@@ -182,6 +183,9 @@ fn understand(frame: In<'_>, user: &str) -> Result<Asked, String> {
                 reason: frame.reason.unwrap_or_default(),
             },
         )),
+        "claim" => {
+            Ok(Asked::Claim(frame.cid.ok_or("a claim needs cid")?, frame.gift.ok_or("a claim needs gift")?))
+        }
         "count" => match frame.what.as_deref() {
             Some("share") => Ok(Asked::Share),
             Some("goods") => frame.id.map(Asked::Goods).ok_or("counting goods needs id".into()),

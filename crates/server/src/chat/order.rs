@@ -8,6 +8,7 @@ use control::room::sanction::{Kind, Subject};
 use super::asked::Order as Asked;
 use super::{Inbox, Key, Order, wire};
 use crate::app::App;
+use crate::gift;
 use crate::room::{Act, By, Room, act};
 
 /// Longest reason, in characters.
@@ -32,6 +33,21 @@ pub(super) async fn carry_out(
         }
     };
     inbox.mail.order(Order::Tell(key, told));
+}
+
+/// Gives somebody the gift that they may have for nothing, and tells them.
+pub(super) async fn claim(
+    app: Weak<App>,
+    inbox: Arc<Inbox>,
+    key: Key,
+    room: Arc<Room>,
+    user: Arc<str>,
+    cid: String,
+    gift: String,
+) {
+    let Some(app) = app.upgrade() else { return };
+    let done = gift::claim(&app, &room, &user, &gift).await;
+    inbox.mail.order(Order::Tell(key, wire::answer(&cid, &done)));
 }
 
 fn understand(asked: Asked) -> Result<Act, String> {

@@ -341,7 +341,14 @@ impl Shard {
                 let pong = wire::pong(self.clock.unix_ms());
                 self.tell(key, pong);
             }
-            Asked::Do(cid, _) if !crew || guest => {
+            Asked::Claim(cid, _) | Asked::Do(cid, _) if guest => {
+                let reject = Reject::new(Code::NotAllowed);
+                self.tell(key, wire::reject_frame(Some(&cid), &reject, None));
+            }
+            Asked::Claim(cid, gift) => {
+                self.runtime.spawn(order::claim(self.app.clone(), inbox, key, room, user, cid, gift));
+            }
+            Asked::Do(cid, _) if !crew => {
                 let reject = Reject::new(Code::NotAllowed);
                 self.tell(key, wire::reject_frame(Some(&cid), &reject, None));
             }

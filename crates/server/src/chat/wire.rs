@@ -84,7 +84,11 @@ fn body(body: &Body, out: &mut Map<String, Value>) {
                 Event::Silence(on) => put("on", (*on).into()),
                 Event::Changed => {}
                 Event::Goods(explaining) => put("explaining", explaining.clone().into()),
-                Event::Lottery(id) => put("lottery", id.as_str().into()),
+                Event::Lottery(lottery) => {
+                    put("lottery", lottery.id.as_str().into());
+                    put("state", lottery.state.as_str().into());
+                    put("commitment", lottery.commitment.as_str().into());
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use control::referrer::Site;
 use super::problem::{Fault, Problem};
 use super::{
     Algorithm, Config, Domain, Forbid, HookForm, Layers, Record, Relay, RelayKind, Role, Rules, Scheme,
-    UserKey, UserSigApp,
+    UserKey, UserSigApp, WalletMode,
 };
 use crate::identity;
 use crate::net::Guard;
@@ -82,6 +82,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("hooks.timeout_ms", 100, 30_000),
     ("hooks.cache_ms", 0, 60_000),
     ("hooks.max_concurrent", 1, 1_024),
+    ("wallet.timeout_ms", 100, 10_000),
     ("push.validity_seconds", 0, 315_360_000),
     ("play.validity_seconds", 0, 315_360_000),
 ];
@@ -106,6 +107,7 @@ const ALGORITHMS: &[&str] = &["HS256", "ES256", "EdDSA"];
 const TOKEN_ROLES: &[&str] = &["viewer", "assistant", "host"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
 const HLS_MODES: &[&str] = &["on_demand", "always"];
+const WALLET_MODES: &[&str] = &["webhook", "free"];
 const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 const HOOK_FORMS: &[&str] = &["weir", "srs"];
 const ON_FAILURE: &[&str] = &["refuse", "allow"];
@@ -141,6 +143,7 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
                 Some("algorithm") => ALGORITHMS,
                 Some("max_role") => TOKEN_ROLES,
                 Some("kind") => RELAY_KINDS,
+                Some("mode") if item.key == "wallet.mode" => WALLET_MODES,
                 Some("mode") => HLS_MODES,
                 Some("container") => HLS_CONTAINERS,
                 Some("form") => HOOK_FORMS,
@@ -224,6 +227,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     }
     hls(config, &mut found);
     storage(config, &mut found);
+    wallet(config, &mut found);
     demo(config, &mut found);
     rules_of("push", Role::Push, &config.push, &mut found);
     rules_of("play", Role::Play, &config.play, &mut found);
@@ -436,6 +440,34 @@ fn storage(config: &Config, found: &mut Found<'_>) {
             "storage.prefix",
             "`storage.prefix` must be like weir/live: letters, digits, - _ . and /",
             "`storage.prefix` 应形如 weir/live：字母、数字、- _ . 和 /",
+        );
+    }
+}
+
+fn wallet(config: &Config, found: &mut Found<'_>) {
+    let wallet = &config.wallet;
+    if wallet.url.is_empty() || wallet.mode != WalletMode::Webhook {
+        return;
+    }
+    let guard = Guard::new(wallet.allow_private);
+    match Address::parse(wallet.url.expose()) {
+        Err(bad) => found.rule(
+            "wallet.url",
+            format!("`wallet.url`: {bad}"),
+            format!("`wallet.url`：{}", bad.message_zh()),
+        ),
+        Ok(address) if guard.check(address.host()).is_err() => found.rule(
+            "wallet.url",
+            "`wallet.url` is a private address: set `wallet.allow_private` if it is meant",
+            "`wallet.url` 是内网地址：确实需要时请设置 `wallet.allow_private`",
+        ),
+        Ok(_) => {}
+    }
+    if let Err(bad) = SigningKey::parse(wallet.secret.expose()) {
+        found.rule(
+            "wallet.secret",
+            format!("`wallet.secret` {bad}"),
+            format!("`wallet.secret` {}", bad.message_zh()),
         );
     }
 }

@@ -8,6 +8,7 @@ use control::person::Role;
 use control::room::Since;
 use control::room::about::About;
 use control::room::chat::{Ack, Chat, Draft, NoDraft, Send as Say};
+use control::room::combo::Combos;
 use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::{Kind, Subject};
@@ -22,11 +23,13 @@ use tracing::{debug, info, warn};
 use super::filter::Filter;
 use super::ring::Ring;
 use super::{
-    Batch, Command, Counted, Counters, Done, Entered, Join, Outlet, Present, RECENT, Room, Said, Welcome,
-    Whom,
+    Batch, Command, Counted, Counters, Done, Entered, GivenSay, Join, Outlet, Present, RECENT, Room, Said,
+    Welcome, Whom,
 };
 use crate::app::App;
+use crate::gift;
 use crate::store::ChatWriter;
+use crate::store::ledger::Ask;
 use crate::store::rooms::{Held, Loaded, Minute, Totals, Visit};
 
 /// Commands that are taken from the queue at once.
@@ -46,6 +49,9 @@ const NAMES: [usize; 2] = [20, 3];
 
 /// Seconds between two reports of who came, in a small room and in a big one.
 const ENTERED_EVERY: [u64; 2] = [1, 2];
+
+/// Most gifts of one room that are on their way to the ledger. Beyond, people are told to send them again.
+const GIVING_MAX: usize = 1_000;
 
 /// Bytes of randomness in the name of an epoch.
 const EPOCH_BYTES: usize = 6;
@@ -76,6 +82,8 @@ pub enum Effect {
     Happened(Happening),
     /// The forbidden words of this room.
     Words(Option<Arc<Words>>),
+    /// Something else happened that everybody here is to know.
+    Happens(Event),
     /// Somebody who need not be here, or the room itself, says something.
     Say(Option<Author>, Body),
 }
@@ -109,6 +117,9 @@ struct Task {
     /// Most people at once that the database knows of.
     peak: u64,
     ticks: u64,
+    /// Gifts that are on their way to the ledger.
+    giving: usize,
+    combos: Combos,
 }
 
 /// Owns a room until nobody has been in it for a while.
@@ -202,6 +213,8 @@ impl Task {
             minute_ms,
             peak: loaded.totals.peak,
             ticks: 0,
+            giving: 0,
+            combos: Combos::default(),
         }
     }
 
@@ -213,6 +226,7 @@ impl Task {
                 self.room.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.say(*say, done);
             }
+            Command::Given(said) => self.given(*said),
             Command::Since { seq, done } => done(self.ring.since(seq, self.chat.last_seq())),
             Command::Count(counted) => self.count(&counted),
             Command::Forget { user, cid } => self.chat.forget(&user, &cid),
@@ -238,6 +252,7 @@ impl Task {
                 self.room.waiting.fetch_sub(1, Ordering::Relaxed);
                 done(Err(again()));
             }
+            Command::Given(said) => self.given(*said),
             Command::Since { done, .. } => done(None),
             Command::Count(counted) => self.count(&counted),
             Command::Effect(effect, done) => {
@@ -356,8 +371,7 @@ impl Task {
             Err(NoDraft::Rejected(reject)) => return self.reject(reject, done),
         };
         if matches!(draft.send().body, Body::Gift(_)) {
-            self.chat.cancel(&draft);
-            return self.reject(Reject::new(Code::NotFound), done);
+            return self.give(draft, done);
         }
         match self.filtered(&draft) {
             Verdict::Clean => {}
@@ -419,6 +433,56 @@ impl Task {
                 }
             }));
         });
+    }
+
+    /// Lets a gift go to the ledger; it comes back with [`Task::given`].
+    fn give(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        if self.giving >= GIVING_MAX {
+            self.chat.cancel(&draft);
+            return self.reject(Reject::until(Code::Unavailable, 1_000), done);
+        }
+        self.giving += 1;
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let given = gift::give(&app, &room.id, draft.send()).await;
+            room.given(Box::new(GivenSay { draft, given, done }));
+        });
+    }
+
+    /// A gift is in the ledger, or is not: now it is shown and its sender is told.
+    fn given(&mut self, said: GivenSay) {
+        let GivenSay { mut draft, given, done } = said;
+        self.giving = self.giving.saturating_sub(1);
+        let given = match given {
+            Ok(given) => given,
+            Err(reject) => {
+                self.chat.cancel(&draft);
+                return self.reject(reject, done);
+            }
+        };
+        let now_ms = self.app.clock.now_ms();
+        if let Some(seq) = given.entry.seq {
+            let ack = Ack { seq, at_ms: given.entry.at_ms };
+            self.chat.settle(&draft, ack, now_ms);
+            return done(Ok(ack));
+        }
+        let combo = self.combos.add(&given.entry.user, &given.entry.gift, given.entry.count, now_ms);
+        draft.set_body(Body::Gift(given.shown(combo)));
+        let media_ms = self.media_ms();
+        let (ack, message) = self.chat.commit(draft, now_ms, self.app.clock.unix_ms(), media_ms);
+        if let Some(message) = message {
+            self.publish(message);
+        }
+        if let Some(store) = self.app.rooms.store() {
+            store.ledger.note(Ask::Shown { ledger: given.entry.id, seq: ack.seq });
+        }
+        if given.is_new {
+            let count = u64::from(given.entry.count);
+            self.totals.gifts += count;
+            self.totals.gift_value += given.entry.total;
+            self.minute.gifts += count;
+        }
+        done(Ok(ack));
     }
 
     fn reject(&mut self, reject: Reject, done: Done<Result<Ack, Reject>>) {
@@ -484,6 +548,7 @@ impl Task {
                 self.filter = Filter::new(words);
                 self.last()
             }
+            Effect::Happens(event) => self.event(event),
             Effect::Say(author, body) => {
                 let (at_ms, media_ms) = (self.app.clock.unix_ms(), self.media_ms());
                 let message = match author {
@@ -587,8 +652,11 @@ impl Task {
     }
 
     fn members(&self, after: &str, limit: usize) -> Vec<Present> {
-        let present =
-            |(author, connections): (&Arc<Author>, u32)| Present { author: author.clone(), connections };
+        let present = |(author, connections): (&Arc<Author>, u32)| Present {
+            author: author.clone(),
+            guest: self.chat.is_guest(&author.id),
+            connections,
+        };
         let mut members: Vec<Present> =
             self.chat.members().filter(|(author, _)| author.id.as_str() > after).map(present).collect();
         members.sort_unstable_by(|a, b| a.author.id.cmp(&b.author.id));
@@ -618,6 +686,7 @@ impl Task {
         if minute_ms != self.minute_ms {
             self.minute_ms = minute_ms;
             self.chat.tidy(self.app.clock.now_ms(), unix_ms);
+            self.combos.tidy(self.app.clock.now_ms());
         }
         let totals = std::mem::take(&mut self.totals);
         if totals != Totals::default() {

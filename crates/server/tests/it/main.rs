@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod ffmpeg;
 mod formats;
+mod gifts;
 mod harness;
 mod hls;
 mod hooks;

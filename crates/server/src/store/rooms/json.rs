@@ -4,7 +4,7 @@
 //! change what is already stored.
 
 use control::room::bucket::Rate;
-use control::room::message::{Body, Custom, Event, Gift, Image};
+use control::room::message::{Body, Custom, Event, Gift, Image, Lottery};
 use control::room::settings::Settings;
 use control::room::show::State;
 use serde::{Deserialize, Serialize};
@@ -46,17 +46,42 @@ struct StoredGift {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum StoredEvent {
-    State { state: String },
-    Pinned { message: Option<u64> },
-    Recalled { message: u64 },
-    Cleared { user: Option<String> },
-    Muted { user: String, until: Option<i64> },
-    Unmuted { user: String },
-    Removed { user: String },
-    Silence { on: bool },
+    State {
+        state: String,
+    },
+    Pinned {
+        message: Option<u64>,
+    },
+    Recalled {
+        message: u64,
+    },
+    Cleared {
+        user: Option<String>,
+    },
+    Muted {
+        user: String,
+        until: Option<i64>,
+    },
+    Unmuted {
+        user: String,
+    },
+    Removed {
+        user: String,
+    },
+    Silence {
+        on: bool,
+    },
     Changed,
-    Goods { explaining: Option<String> },
-    Lottery { lottery: String },
+    Goods {
+        explaining: Option<String>,
+    },
+    Lottery {
+        lottery: String,
+        #[serde(default)]
+        state: String,
+        #[serde(default)]
+        commitment: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,7 +180,11 @@ impl From<&Event> for StoredEvent {
             Event::Silence(on) => StoredEvent::Silence { on: *on },
             Event::Changed => StoredEvent::Changed,
             Event::Goods(explaining) => StoredEvent::Goods { explaining: explaining.clone() },
-            Event::Lottery(lottery) => StoredEvent::Lottery { lottery: lottery.clone() },
+            Event::Lottery(Lottery { id, state, commitment }) => StoredEvent::Lottery {
+                lottery: id.clone(),
+                state: state.clone(),
+                commitment: commitment.clone(),
+            },
         }
     }
 }
@@ -173,7 +202,9 @@ impl StoredEvent {
             StoredEvent::Silence { on } => Event::Silence(on),
             StoredEvent::Changed => Event::Changed,
             StoredEvent::Goods { explaining } => Event::Goods(explaining),
-            StoredEvent::Lottery { lottery } => Event::Lottery(lottery),
+            StoredEvent::Lottery { lottery: id, state, commitment } => {
+                Event::Lottery(Lottery { id, state, commitment })
+            }
         })
     }
 }
@@ -268,7 +299,7 @@ mod tests {
             Event::Changed,
             Event::Goods(Some("g1".into())),
             Event::Goods(None),
-            Event::Lottery("l1".into()),
+            Event::Lottery(Lottery { id: "l1".into(), state: "open".into(), commitment: "ab".into() }),
         ];
         for one in bodies.into_iter().chain(events.map(Body::Event)) {
             let text = body_text(&one);

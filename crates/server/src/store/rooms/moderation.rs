@@ -183,7 +183,8 @@ impl Rooms {
         self.in_force("", now_ms).await
     }
 
-    pub(super) async fn in_force(&self, room: &str, now_ms: i64) -> Result<Sanctions> {
+    /// The sanctions of a room (empty: of the whole server) that are in force.
+    pub async fn in_force(&self, room: &str, now_ms: i64) -> Result<Sanctions> {
         let query =
             sqlx::query("SELECT * FROM sanction WHERE room = ? AND (until_ms IS NULL OR until_ms > ?)");
         let mut all = Sanctions::default();
