@@ -204,6 +204,7 @@ impl Server {
             bound.push((listener, None, Kind::Metrics));
         }
         app.ports.get_or_init(|| ports);
+        app.rooms.set_links(app.config.chat.rule().unwrap_or_default());
         app.chats.start(&app).context("cannot start the chat threads")?;
         for (listener, tls, kind) in bound {
             let door = Door {

@@ -61,6 +61,8 @@ pub struct Config {
     pub storage: Storage,
     /// Who somebody is.
     pub identity: Identity,
+    /// What may be said in rooms.
+    pub chat: Chat,
     /// Telling others what happens, in general.
     pub webhooks: Webhooks,
     /// Asking others what may happen.
@@ -391,6 +393,39 @@ pub struct Identity {
     pub audience: String,
     pub guests: bool,
     pub guest_days: u32,
+}
+
+/// `[chat]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Chat {
+    pub links: LinkPolicy,
+    pub link_hosts: Vec<String>,
+}
+
+/// Which links viewers may post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPolicy {
+    /// All.
+    Allow,
+    /// None.
+    Refuse,
+    /// Those to named hosts.
+    Hosts,
+}
+
+impl Chat {
+    /// The rule; none when a host of the list cannot be one.
+    pub fn rule(&self) -> Option<control::words::Links> {
+        use control::words::Links;
+        match self.links {
+            LinkPolicy::Allow => Some(Links::Allow),
+            LinkPolicy::Refuse => Some(Links::Refuse),
+            LinkPolicy::Hosts => Links::hosts(&self.link_hosts),
+        }
+    }
 }
 
 /// `[[user_key]]`

@@ -16,7 +16,7 @@ use crate::identity::Identity;
 use crate::secrets::Secrets;
 
 /// The beginnings of the keys that take effect at once.
-const LIVE: [&str; 14] = [
+const LIVE: [&str; 15] = [
     "push.",
     "play.",
     "domain[",
@@ -26,6 +26,7 @@ const LIVE: [&str; 14] = [
     "user_key[",
     "usersig[",
     "identity.",
+    "chat.",
     "webhook[",
     "hooks.",
     "server.strict_hosts",
@@ -80,6 +81,7 @@ impl Reload {
         app.records.reload(&config);
         app.webhooks.reload(&config, app.store.as_ref().map(|store| &store.outbox));
         app.hooks.reload(&config);
+        app.rooms.set_links(config.chat.rule().unwrap_or_default());
         app.set_cors(config.http.cors_origins);
         let changed = in_force.changed(&layers);
         let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));

@@ -324,7 +324,8 @@ fn place(call: &Call) -> Result<String, Response> {
 fn changed(call: &Call, room: &str) -> Result<(), Response> {
     let audit =
         crate::store::rooms::Audit::of(room, &by(call).to_string(), "words", call.app.clock.unix_ms());
-    call.wait(store(call)?.audit(&audit)).map_err(Fault::database)
+    call.wait(store(call)?.audit(&audit)).map_err(Fault::database)?;
+    call.wait(call.app.rooms.reload_words(&call.app, room)).map_err(Fault::database)
 }
 
 fn subject(user_id: Option<String>, ip: Option<&str>) -> Result<Subject, Response> {

@@ -11,6 +11,8 @@ use super::{
     Algorithm, Config, Domain, Forbid, HookForm, Layers, Record, Relay, RelayKind, Role, Rules, Scheme,
     UserKey, UserSigApp, WalletMode,
 };
+use control::words::HOSTS_MAX;
+
 use crate::identity;
 use crate::net::Guard;
 use crate::outbound::Address;
@@ -264,6 +266,15 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
             "identity.audience",
             format!("`identity.audience` must have at most {KID_MAX} visible ASCII characters"),
             format!("`identity.audience` 最多 {KID_MAX} 个可见 ASCII 字符"),
+        );
+    }
+    if config.chat.rule().is_none() {
+        found.rule(
+            "chat.link_hosts",
+            format!(
+                "`chat.link_hosts` must hold at most {HOSTS_MAX} names of hosts, such as shop.example.com"
+            ),
+            format!("`chat.link_hosts` 应为最多 {HOSTS_MAX} 个主机名，如 shop.example.com"),
         );
     }
     webhooks(config, &mut found);

@@ -107,6 +107,9 @@ async fn expire(app: &Arc<App>, store: &Store) {
             return;
         }
     };
+    if let Err(error) = store.rooms.expire_sanctions(app.clock.unix_ms()).await {
+        warn!(%error, "sanctions that are over stay in the database: it does not answer");
+    }
     for id in due {
         if let Err(refusal) = act(app, &id, &By::System, super::Act::Show(Happening::Expire)).await {
             warn!(room = id, ?refusal, "a show whose time is up goes on");
