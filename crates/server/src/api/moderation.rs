@@ -291,6 +291,12 @@ pub(super) fn delete_word(call: &Call) -> Answer {
 pub(super) fn audits(call: &Call) -> Answer {
     // Also of a room that is no longer there.
     let room = id(call);
+    if !room.is_empty() && !control::room::is_id(room) {
+        return Err(bad(
+            "a room's id has letters, digits, _ and - only",
+            "房间 id 只能包含字母、数字、_ 和 -",
+        ));
+    }
     let before = call.parameter("before").and_then(|before| before.parse().ok());
     let limit = call.limit();
     let found = call.wait(store(call)?.audits(room, before, limit + 1));

@@ -106,7 +106,7 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
         json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": parameter.value.schema()})
     });
     let once = (operation.method == Method::Post && matches!(operation.access, Access::Key(_))).then(|| {
-        json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "maxLength": super::once::KEY_MAX},
+        json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "pattern": format!("^[!-~]{{1,{}}}$", super::once::KEY_MAX)},
             "description": "the same key within a day is the same request: it is done once, and answered with the same answer"})
     });
     let parameters: Vec<Value> = in_path.chain(in_query).chain(once).collect();
