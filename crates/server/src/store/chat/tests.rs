@@ -177,15 +177,15 @@ fn beyond_its_bounds_the_oldest_messages_go_and_are_counted() {
     let push = |waiting: &mut Waiting, seq, body: &str| {
         let message = Message { body: Body::Text(body.into()), ..said(seq) };
         waiting.bytes += message_bytes("r1", &message);
-        waiting.batch.messages.push_back(("r1".into(), message));
+        waiting.batch.said.push_back(Said { room: "r1".into(), message: Some(message), event: None });
         waiting.shed();
     };
     let long = "x".repeat(MAX_BYTES / 10);
     for seq in 1..=20 {
         push(&mut waiting, seq, &long);
     }
-    assert_eq!((waiting.batch.messages.len(), waiting.dropped), (9, 11));
-    assert_eq!(waiting.batch.messages[0].1.seq, 12);
+    assert_eq!((waiting.batch.said.len(), waiting.dropped), (9, 11));
+    assert_eq!(waiting.batch.messages().next().unwrap().1.seq, 12);
     assert!(waiting.bytes <= MAX_BYTES && waiting.bytes == waiting.batch.bytes());
     assert_eq!(waiting.batch.totals["r1"].likes, 3);
 }
