@@ -9,6 +9,7 @@
 //! An event has a kind in dotted words, a subject whose events are told in order, and data. Data only grows: receivers
 //! ignore what they do not know.
 
+mod rooms;
 mod streams;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::sessions::{Role, Session, Sessions};
 use crate::store::{Event, Part, Recording, State, Store};
 use crate::time::rfc3339_ms;
+pub(crate) use rooms::{gift, member, message, room, room_deleted, show, show_kind};
 pub(crate) use streams::Told;
 pub use streams::{run, stop};
 
@@ -48,11 +50,39 @@ pub const RECORDING_FILE: &str = "recording.file_finished";
 pub const UPLOAD_DONE: &str = "upload.done";
 /// A segment of HLS is complete; only for hooks in the words of SRS.
 pub const HLS_SEGMENT: &str = "internal.hls_segment";
+/// A room was made.
+pub const ROOM_CREATED: &str = "room.created";
+/// The description or the rules of a room changed.
+pub const ROOM_UPDATED: &str = "room.updated";
+/// A room is gone, with everything in it.
+pub const ROOM_DELETED: &str = "room.deleted";
+/// A show is on air.
+pub const ROOM_STARTED: &str = "room.started";
+/// The stream of a show broke off and may come back.
+pub const ROOM_INTERRUPTED: &str = "room.interrupted";
+/// The stream of a show came back.
+pub const ROOM_RESUMED: &str = "room.resumed";
+/// A show is over.
+pub const ROOM_ENDED: &str = "room.ended";
+/// A show that was over may begin again.
+pub const ROOM_REOPENED: &str = "room.reopened";
+/// The operator forbids a show.
+pub const ROOM_BANNED: &str = "room.banned";
+/// The operator takes that back: the show is over.
+pub const ROOM_UNBANNED: &str = "room.unbanned";
+/// Somebody came into a room.
+pub const MEMBER_JOINED: &str = "member.joined";
+/// Somebody is in a room no longer.
+pub const MEMBER_LEFT: &str = "member.left";
+/// A message went out to a room.
+pub const MESSAGE_SENT: &str = "message.sent";
+/// A gift was given and, where it costs something, its price was put aside.
+pub const GIFT_SENT: &str = "gift.sent";
 /// Somebody tries a webhook.
 pub const PING: &str = "ping";
 
-/// The kinds that this server has, without those of rooms.
-pub const KINDS: [&str; 12] = [
+/// The kinds that this server has.
+pub const KINDS: [&str; 26] = [
     STREAM_STARTED,
     STREAM_ENDED,
     PUBLISH_STARTED,
@@ -64,6 +94,20 @@ pub const KINDS: [&str; 12] = [
     RECORDING_FAILED,
     RECORDING_FILE,
     UPLOAD_DONE,
+    ROOM_CREATED,
+    ROOM_UPDATED,
+    ROOM_DELETED,
+    ROOM_STARTED,
+    ROOM_INTERRUPTED,
+    ROOM_RESUMED,
+    ROOM_ENDED,
+    ROOM_REOPENED,
+    ROOM_BANNED,
+    ROOM_UNBANNED,
+    MEMBER_JOINED,
+    MEMBER_LEFT,
+    MESSAGE_SENT,
+    GIFT_SENT,
     PING,
 ];
 

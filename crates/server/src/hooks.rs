@@ -34,6 +34,9 @@ pub use question::{Question, Visit};
 /// Longest reason of a refusal that is passed on, in characters.
 const REASON_MAX: usize = 200;
 
+/// The code of a refusal for want of an answer: the same may be asked again.
+pub const FAILED: &str = "hook_failed";
+
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -49,7 +52,7 @@ pub enum Decision {
 /// Why something must not be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// `hook_refused`, or `hook_failed` when there was no answer.
+    /// `hook_refused`, or [`FAILED`] when there was no answer.
     pub code: &'static str,
     /// For people: the reason that the backend gave, or a general one.
     pub message: String,
@@ -247,7 +250,7 @@ impl Refusal {
 
     fn failed() -> Refusal {
         Refusal {
-            code: "hook_failed",
+            code: FAILED,
             message: "the operator's backend, which decides this, gave no answer: try again".to_owned(),
             message_zh: "业务后台没有回应，暂时无法放行：请重试".to_owned(),
         }

@@ -31,6 +31,7 @@ use control::room::reject::{Code, Reject};
 use tokio::sync::mpsc;
 
 use crate::gift::Given;
+use crate::hooks::Decision;
 
 pub use act::{Act, By, Refusal, lift_everywhere, run as act, sanction_everywhere};
 pub use follow::run as follow;
@@ -173,6 +174,8 @@ pub(crate) enum Command {
     },
     /// A gift that somebody wanted to send was given, or not.
     Given(Box<GivenSay>),
+    /// Others have said whether something may be said.
+    Decided(Box<DecidedSay>),
     Since {
         seq: u64,
         done: Done<Missed>,
@@ -197,6 +200,13 @@ pub(crate) enum Command {
 pub(crate) struct GivenSay {
     pub(crate) draft: Draft,
     pub(crate) given: Result<Given, Reject>,
+    pub(crate) done: Done<Result<Ack, Reject>>,
+}
+
+/// Something that passed the room's rules, and what the operator's backend says of it.
+pub(crate) struct DecidedSay {
+    pub(crate) draft: Draft,
+    pub(crate) decision: Decision,
     pub(crate) done: Done<Result<Ack, Reject>>,
 }
 
@@ -268,6 +278,15 @@ impl Room {
             && let Command::Given(said) = back.0
         {
             // It is in the ledger; whoever sends the same again is told so.
+            (said.done)(Err(Reject::until(Code::Unavailable, 1_000)));
+        }
+    }
+
+    /// A message comes back from those who were asked.
+    fn decided(&self, said: Box<DecidedSay>) {
+        if let Err(back) = self.commands.send(Command::Decided(said))
+            && let Command::Decided(said) = back.0
+        {
             (said.done)(Err(Reject::until(Code::Unavailable, 1_000)));
         }
     }

@@ -101,14 +101,14 @@ impl Store {
         let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
         MIGRATIONS.run(&write).await.with_context(told)?;
         let read = pool(READERS).connect_lazy_with(options.read_only(true));
-        let chat = ChatWriter::new(write.clone());
         let outbox = Outbox::new(read.clone(), write.clone());
+        let chat = ChatWriter::new(write.clone(), outbox.clone());
         Ok(Store {
             index: Index::new(read.clone(), write.clone()),
             uploads: Uploads::new(read.clone(), write.clone()),
             gifts: Gifts::new(read.clone(), write.clone()),
-            ledger: Ledger::new(read.clone(), write.clone()),
-            rooms: Rooms::new(read, write.clone(), chat.clone()),
+            ledger: Ledger::new(read.clone(), write.clone(), outbox.clone()),
+            rooms: Rooms::new(read, write.clone(), chat.clone(), outbox.clone()),
             chat,
             writer: Writer::new(write, outbox.clone()),
             outbox,

@@ -301,6 +301,13 @@ impl Chat {
         Ok(Draft { author, send, hidden })
     }
 
+    /// Decides whether a draft that waited for others may still be said, in the words that it has now. It costs nothing.
+    pub fn recheck(&self, draft: &Draft, global: &Sanctions, unix_ms: i64) -> Result<(), Reject> {
+        let address = self.members.get(&draft.send.user).and_then(|member| member.address);
+        self.may_speak(&draft.author, false, address, &draft.send, global, unix_ms)?;
+        self.is_right(&draft.send, draft.author.role)
+    }
+
     /// Gives a draft its number. Nobody but the sender is to see the message when there is none.
     pub fn commit(
         &mut self,
@@ -408,7 +415,7 @@ impl Chat {
         }
         if let Some(until) = found(Kind::Mute) {
             let left = until.map(|until| u64::try_from(until - unix_ms).unwrap_or_default());
-            return Err(Reject { code: Code::Muted, retry_after_ms: left });
+            return Err(Reject { code: Code::Muted, retry_after_ms: left, why: None });
         }
         let crew = author.role > Role::Viewer;
         // Gifts are not speech: who is silenced with all others may still give.

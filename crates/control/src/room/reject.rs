@@ -44,6 +44,8 @@ pub struct Reject {
     pub code: Code,
     /// After how many milliseconds the same may pass; none: not by waiting.
     pub retry_after_ms: Option<u64>,
+    /// What people are told instead of what the code says, in English and Chinese.
+    pub why: Option<Box<(String, String)>>,
 }
 
 impl Code {
@@ -134,11 +136,11 @@ impl fmt::Display for Code {
 impl Reject {
     /// A refusal that waiting does not change.
     pub fn new(code: Code) -> Reject {
-        Reject { code, retry_after_ms: None }
+        Reject { code, retry_after_ms: None, why: None }
     }
 
     /// A refusal until then.
     pub fn until(code: Code, retry_after_ms: u64) -> Reject {
-        Reject { code, retry_after_ms: Some(retry_after_ms) }
+        Reject { code, retry_after_ms: Some(retry_after_ms), why: None }
     }
 }

@@ -455,7 +455,7 @@ pub(super) fn update(call: &Call) -> Answer {
     let change: RoomChange = call.body()?;
     let mut about = find(call)?;
     apply(&mut about, change, call.app.clock.unix_ms())?;
-    if !call.wait(store(call)?.update(&about)).map_err(Fault::database)? {
+    if !call.wait(store(call)?.update(&about, call.app.clock.unix_ms())).map_err(Fault::database)? {
         return Err(Fault::NoRoom.answer());
     }
     act(call, Act::Changed)?;

@@ -12,6 +12,7 @@ use tracing::error;
 use super::asked::Hello;
 use super::{Inbox, Key, Order, Seat, wire};
 use crate::app::App;
+use crate::hooks::{self, Decision, Question};
 use crate::identity::Refusal;
 use crate::room::Join;
 
@@ -41,6 +42,17 @@ async fn enter(
         None => wire::bye(reject.code, None),
     };
     let (person, guest) = who(app, &hello)?;
+    let question = Question::Join { room: &hello.room, user: &person.id, ip: Some(peer) };
+    if app.hooks.asks(&question) {
+        // Nobody is asked about a room that is not there.
+        app.rooms.open(app, &hello.room).await.map_err(turned_away)?;
+        if let Decision::Refuse(told) = app.hooks.decide(&question).await {
+            return Err(match told.code {
+                hooks::FAILED => wire::go_away(AGAIN_MS, told.code),
+                _ => wire::bye(Code::NotAllowed, Some((&told.message, &told.message_zh))),
+            });
+        }
+    }
     for _ in 0..TRIES {
         let room = app.rooms.open(app, &hello.room).await.map_err(turned_away)?;
         let (seat_room, mail) = (room.clone(), inbox.clone());

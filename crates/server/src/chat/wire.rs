@@ -199,10 +199,14 @@ pub(super) fn answer(cid: &str, answer: &Result<Ack, Reject>) -> Bytes {
 /// A refusal; `why` says more than the code.
 pub(super) fn reject_frame(cid: Option<&str>, reject: &Reject, why: Option<&str>) -> Bytes {
     let code = reject.code;
-    let message = why.map_or_else(|| code.to_string(), str::to_owned);
+    let (message, zh) = match (why, reject.why.as_deref()) {
+        (Some(why), _) => (why.to_owned(), code.message_zh()),
+        (None, Some((en, zh))) => (en.clone(), zh.as_str()),
+        (None, None) => (code.to_string(), code.message_zh()),
+    };
     let told = json!({
         "t": "reject", "cid": cid, "code": code.word(), "retry_after_ms": reject.retry_after_ms,
-        "message": message, "message_zh": code.message_zh(),
+        "message": message, "message_zh": zh,
     });
     frame(told.to_string().as_bytes())
 }

@@ -28,7 +28,7 @@ pub enum Question<'a> {
         user: &'a str,
         /// What kind of message it is.
         kind: &'a str,
-        /// Its text.
+        /// Its text; of a picture its address, of a custom message what it carries.
         text: &'a str,
     },
 }

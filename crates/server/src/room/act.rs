@@ -197,7 +197,7 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
                 Act::Slow(seconds) => about.settings.slow_ms = u64::from(seconds.min(SLOW_MAX)) * 1_000,
                 _ => {}
             }
-            rooms.update(&about).await?;
+            rooms.update(&about, now_ms).await?;
             rooms.audit(&audit(word, String::new())).await?;
             Effect::Changed(Box::new(about))
         }

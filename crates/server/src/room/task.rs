@@ -23,11 +23,13 @@ use tracing::{debug, info, warn};
 use super::filter::Filter;
 use super::ring::Ring;
 use super::{
-    Batch, Command, Counted, Counters, Done, Entered, GivenSay, Join, Outlet, Present, RECENT, Room, Said,
-    Welcome, Whom,
+    Batch, Command, Counted, Counters, DecidedSay, Done, Entered, GivenSay, Join, Outlet, Present, RECENT,
+    Room, Said, Welcome, Whom,
 };
 use crate::app::App;
+use crate::event;
 use crate::gift;
+use crate::hooks::{self, Decision, Question};
 use crate::store::ChatWriter;
 use crate::store::ledger::Ask;
 use crate::store::rooms::{Held, Loaded, Minute, Totals, Visit};
@@ -52,6 +54,12 @@ const ENTERED_EVERY: [u64; 2] = [1, 2];
 
 /// Most gifts of one room that are on their way to the ledger. Beyond, people are told to send them again.
 const GIVING_MAX: usize = 1_000;
+
+/// Most messages of one room about which the operator's backend is being asked. Beyond, people are told to send them again.
+const ASKING_MAX: usize = 1_000;
+
+/// After how long somebody may send again what nobody gave an answer about, in milliseconds.
+const ASK_AGAIN_MS: u64 = 1_000;
 
 /// Bytes of randomness in the name of an epoch.
 const EPOCH_BYTES: usize = 6;
@@ -119,6 +127,8 @@ struct Task {
     ticks: u64,
     /// Gifts that are on their way to the ledger.
     giving: usize,
+    /// Messages about which the operator's backend is being asked.
+    asking: usize,
     combos: Combos,
 }
 
@@ -214,6 +224,7 @@ impl Task {
             peak: loaded.totals.peak,
             ticks: 0,
             giving: 0,
+            asking: 0,
             combos: Combos::default(),
         }
     }
@@ -227,6 +238,7 @@ impl Task {
                 self.say(*say, done);
             }
             Command::Given(said) => self.given(*said),
+            Command::Decided(said) => self.decided(*said),
             Command::Since { seq, done } => done(self.ring.since(seq, self.chat.last_seq())),
             Command::Count(counted) => self.count(&counted),
             Command::Forget { user, cid } => self.chat.forget(&user, &cid),
@@ -253,6 +265,7 @@ impl Task {
                 done(Err(again()));
             }
             Command::Given(said) => self.given(*said),
+            Command::Decided(said) => self.decided(*said),
             Command::Since { done, .. } => done(None),
             Command::Count(counted) => self.count(&counted),
             Command::Effect(effect, done) => {
@@ -294,6 +307,7 @@ impl Task {
             }
             self.app.rooms.figures.joins.fetch_add(1, Ordering::Relaxed);
             self.count_online();
+            self.tell_member(event::MEMBER_JOINED, &you, person.guest);
             self.writer.visit(
                 &self.room.id,
                 Visit {
@@ -340,8 +354,10 @@ impl Task {
 
     fn leave(&mut self, user: &str, watched_ms: u64) {
         let Some(author) = self.chat.author(user).cloned() else { return };
+        let guest = self.chat.is_guest(user);
         if self.chat.leave(user) {
             self.count_online();
+            self.tell_member(event::MEMBER_LEFT, &author, guest);
         }
         self.writer.visit(
             &self.room.id,
@@ -355,6 +371,14 @@ impl Task {
                 watch_ms: watched_ms,
             },
         );
+    }
+
+    fn tell_member(&self, kind: &str, who: &Author, guest: bool) {
+        if self.writer.wants(kind) {
+            let (online, unix_ms) = (self.chat.online(), self.app.clock.unix_ms());
+            let event = event::member(kind, &self.room.id, (who, guest), online, unix_ms);
+            self.writer.put_event(&self.room.id, event);
+        }
     }
 
     fn say(&mut self, say: Say, done: Done<Result<Ack, Reject>>) {
@@ -382,12 +406,63 @@ impl Task {
             }
             Verdict::Hold(word) => return self.hold(draft, word, done),
         }
-        let media_ms = self.media_ms();
+        if draft.author().role < Role::Operator && self.app.hooks.asks(&question(&self.room.id, &draft)) {
+            return self.ask(draft, done);
+        }
+        self.commit(draft, done);
+    }
+
+    fn commit(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        let (now_ms, unix_ms, media_ms) =
+            (self.app.clock.now_ms(), self.app.clock.unix_ms(), self.media_ms());
         let (ack, message) = self.chat.commit(draft, now_ms, unix_ms, media_ms);
         if let Some(message) = message {
             self.publish(message);
         }
         done(Ok(ack));
+    }
+
+    /// Asks the operator's backend. The room does not wait; the message comes back with [`Task::decided`].
+    fn ask(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        if self.asking >= ASKING_MAX {
+            self.chat.cancel(&draft);
+            return self.reject(Reject::until(Code::Unavailable, ASK_AGAIN_MS), done);
+        }
+        self.asking += 1;
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let decision = app.hooks.decide(&question(&room.id, &draft)).await;
+            room.decided(Box::new(DecidedSay { draft, decision, done }));
+        });
+    }
+
+    /// The backend has said whether it may be said. Its sender may have been muted meanwhile, or the show may be over.
+    fn decided(&mut self, said: DecidedSay) {
+        let DecidedSay { mut draft, decision, done } = said;
+        self.asking = self.asking.saturating_sub(1);
+        let allowed = match decision {
+            Decision::Allow { text } => {
+                if let Some(text) = text {
+                    draft.replace_text(text);
+                }
+                let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
+                self.chat.recheck(&draft, &global, self.app.clock.unix_ms())
+            }
+            Decision::Refuse(told) if told.code == hooks::FAILED => {
+                Err(Reject::until(Code::Unavailable, ASK_AGAIN_MS))
+            }
+            Decision::Refuse(told) => {
+                let why = Some(Box::new((told.message, told.message_zh)));
+                Err(Reject { why, ..Reject::new(Code::BlockedWord) })
+            }
+        };
+        match allowed {
+            Ok(()) => self.commit(draft, done),
+            Err(reject) => {
+                self.chat.cancel(&draft);
+                self.reject(reject, done);
+            }
+        }
     }
 
     /// What the lists say of it. Whoever runs the server may say anything.
@@ -490,9 +565,12 @@ impl Task {
         done(Err(reject));
     }
 
-    /// A message has its number: it is kept, and goes out.
+    /// A message has its number: it is kept, and goes out. Others are told of it, unless something else tells them.
     fn publish(&mut self, message: Message) {
-        self.writer.put_message(&self.room.id, &message);
+        let tells = !matches!(message.body, Body::Event(_) | Body::Gift(_));
+        let tells = tells && self.writer.wants(event::MESSAGE_SENT);
+        let event = tells.then(|| event::message(&self.room.id, &message));
+        self.writer.put_message(&self.room.id, &message, event);
         self.urgent |= matches!(message.body, Body::Event(_));
         if !matches!(message.body, Body::Event(_)) {
             self.totals.messages += 1;
@@ -621,6 +699,9 @@ impl Task {
         self.chat.set_state(after);
         info!(room = %self.room.id, from = before.word(), to = after.word(), "the show");
         self.writer.put_state(&self.room.id, after, self.about.live_ms, self.about.ended_ms);
+        if self.writer.wants(event::show_kind(before, after)) {
+            self.writer.put_event(&self.room.id, event::show(before, &self.about, happening, now_ms));
+        }
         let ack = self.event(Event::State(after));
         if !after.takes_stream() {
             self.app.drop_stream(&self.stream, "the show was ended / 直播已结束");
@@ -752,6 +833,18 @@ impl Task {
     fn last(&self) -> Ack {
         Ack { seq: self.chat.last_seq(), at_ms: self.app.clock.unix_ms() }
     }
+}
+
+/// What is asked of a message.
+fn question<'a>(room: &'a str, draft: &'a Draft) -> Question<'a> {
+    let send = draft.send();
+    let text = match &send.body {
+        Body::Text(text) | Body::Notice(text) => text,
+        Body::Image(image) => &image.url,
+        Body::Custom(custom) => &custom.data,
+        Body::Gift(_) | Body::Event(_) => "",
+    };
+    Question::Send { room, user: &send.user, kind: send.body.kind(), text }
 }
 
 /// A name that no other epoch has: random, or at least of this moment.

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::outbox::{self, Event, Outbox};
 use super::rooms::{Minute, Totals, Visit, body_text, names_text};
 
 /// Between two commits. All rooms share one.
@@ -31,7 +32,7 @@ const MAX_ROWS: usize = 200_000;
 /// Most bytes that wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Most messages, and most visits, of one transaction: others write with the same connection.
+/// Most messages and events, and most visits, of one transaction: others write with the same connection.
 const BATCH: usize = 5_000;
 
 /// Most messages of one statement; from there on more of them are no faster.
@@ -74,6 +75,7 @@ pub struct ChatFigures {
 #[derive(Debug)]
 struct Shared {
     pool: SqlitePool,
+    outbox: Outbox,
     waiting: Mutex<Waiting>,
     news: Notify,
     hurry: Notify,
@@ -92,7 +94,7 @@ struct Waiting {
 
 #[derive(Debug, Default)]
 struct Batch {
-    messages: VecDeque<(String, Message)>,
+    said: VecDeque<Said>,
     visits: BTreeMap<(String, String), Visit>,
     totals: BTreeMap<String, Totals>,
     minutes: BTreeMap<(String, i64), Minute>,
@@ -101,12 +103,21 @@ struct Batch {
     clicks: BTreeMap<(String, String), u64>,
 }
 
+/// A message, what others are told, or both: they are written together.
+#[derive(Debug)]
+struct Said {
+    room: String,
+    message: Option<Message>,
+    event: Option<Event>,
+}
+
 type Show = (State, Option<i64>, Option<i64>);
 
 impl ChatWriter {
-    pub(super) fn new(pool: SqlitePool) -> ChatWriter {
+    pub(super) fn new(pool: SqlitePool, outbox: Outbox) -> ChatWriter {
         let shared = Shared {
             pool,
+            outbox,
             waiting: Mutex::default(),
             news: Notify::new(),
             hurry: Notify::new(),
@@ -116,11 +127,25 @@ impl ChatWriter {
         ChatWriter { shared: Arc::new(shared) }
     }
 
-    /// Something was said.
-    pub fn put_message(&self, room: &str, message: &Message) {
+    /// Something was said; and others are told, if there is an event.
+    pub fn put_message(&self, room: &str, message: &Message, event: Option<Event>) {
+        self.put(Said { room: room.to_owned(), message: Some(message.clone()), event });
+    }
+
+    /// Something happened in a room of which others are told.
+    pub fn put_event(&self, room: &str, event: Event) {
+        self.put(Said { room: room.to_owned(), message: None, event: Some(event) });
+    }
+
+    /// Whether anybody wants events of this kind.
+    pub fn wants(&self, kind: &str) -> bool {
+        self.shared.outbox.interest.wants(kind)
+    }
+
+    fn put(&self, said: Said) {
         let mut waiting = self.lock();
-        waiting.bytes += message_bytes(room, message);
-        waiting.batch.messages.push_back((room.to_owned(), message.clone()));
+        waiting.bytes += said.bytes();
+        waiting.batch.said.push_back(said);
         self.took(waiting);
     }
 
@@ -242,8 +267,8 @@ impl ChatWriter {
             clicks: std::mem::take(&mut waiting.batch.clicks),
             ..Batch::default()
         };
-        let count = waiting.batch.messages.len().min(BATCH);
-        batch.messages.extend(waiting.batch.messages.drain(..count));
+        let count = waiting.batch.said.len().min(BATCH);
+        batch.said.extend(waiting.batch.said.drain(..count));
         while let Some((key, visit)) =
             (batch.visits.len() < BATCH).then(|| waiting.batch.visits.pop_first()).flatten()
         {
@@ -256,17 +281,16 @@ impl ChatWriter {
     /// Counts what is written. Returns whether nothing else waits.
     fn wrote(&self, batch: &Batch) -> bool {
         let mut waiting = self.lock();
-        waiting.written += batch.messages.len() as u64;
+        waiting.written += batch.messages().count() as u64;
         waiting.batch.is_empty()
     }
 
     /// What could not be written waits again, before what came since.
     fn put_back(&self, batch: Batch) {
         let mut waiting = self.lock();
-        waiting.bytes +=
-            batch.messages.iter().map(|(room, message)| message_bytes(room, message)).sum::<usize>();
-        for message in batch.messages.into_iter().rev() {
-            waiting.batch.messages.push_front(message);
+        waiting.bytes += batch.said.iter().map(Said::bytes).sum::<usize>();
+        for said in batch.said.into_iter().rev() {
+            waiting.batch.said.push_front(said);
         }
         for ((room, _), visit) in batch.visits {
             waiting.put_visit_before(room, visit);
@@ -290,7 +314,7 @@ impl ChatWriter {
         // The lock at once: a transaction that reads first and then finds that another process wrote cannot go on.
         let mut transaction = self.shared.pool.begin_with("BEGIN IMMEDIATE").await?;
         let there = rooms_there(&mut transaction, batch).await?;
-        let messages: Vec<_> = batch.messages.iter().filter(|(room, _)| there.contains(room)).collect();
+        let messages: Vec<_> = batch.messages().filter(|(room, _)| there.contains(*room)).collect();
         let mut rest = &messages[..];
         while !rest.is_empty() {
             // Powers of two, so that there are few different statements and each is prepared once.
@@ -298,6 +322,13 @@ impl ChatWriter {
             let (rows, after) = rest.split_at(size);
             write_messages(&mut transaction, rows).await?;
             rest = after;
+        }
+        let mut told = false;
+        for said in batch.said.iter().filter(|said| there.contains(&said.room)) {
+            if let Some(event) = &said.event {
+                outbox::put(&mut transaction, event).await?;
+                told = true;
+            }
         }
         let mut totals = batch.totals.clone();
         for ((room, _), visit) in batch.visits.iter().filter(|((room, _), _)| there.contains(room)) {
@@ -320,7 +351,11 @@ impl ChatWriter {
             let query = sqlx::query("UPDATE goods SET clicks = clicks + ? WHERE room = ? AND id = ?");
             query.bind(more.cast_signed()).bind(room).bind(goods).execute(&mut *transaction).await?;
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        if told {
+            self.shared.outbox.wake();
+        }
+        Ok(())
     }
 
     fn took(&self, mut waiting: MutexGuard<'_, Waiting>) {
@@ -337,8 +372,8 @@ impl ChatWriter {
 
 impl Waiting {
     fn rows(&self) -> usize {
-        let Batch { messages, visits, totals, minutes, shows, clicks } = &self.batch;
-        messages.len() + visits.len() + totals.len() + minutes.len() + shows.len() + clicks.len()
+        let Batch { said, visits, totals, minutes, shows, clicks } = &self.batch;
+        said.len() + visits.len() + totals.len() + minutes.len() + shows.len() + clicks.len()
     }
 
     fn put_visit(&mut self, room: String, visit: Visit) {
@@ -362,8 +397,8 @@ impl Waiting {
 
     fn shed(&mut self) {
         while self.rows() > MAX_ROWS || self.bytes > MAX_BYTES {
-            let bytes = if let Some((room, message)) = self.batch.messages.pop_front() {
-                message_bytes(&room, &message)
+            let bytes = if let Some(said) = self.batch.said.pop_front() {
+                said.bytes()
             } else if let Some(((room, _), visit)) = self.batch.visits.pop_first() {
                 visit_bytes(&room, &visit)
             } else {
@@ -384,7 +419,7 @@ impl Waiting {
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.said.is_empty()
             && self.visits.is_empty()
             && self.totals.is_empty()
             && self.minutes.is_empty()
@@ -393,9 +428,20 @@ impl Batch {
     }
 
     fn bytes(&self) -> usize {
-        let messages = self.messages.iter().map(|(room, message)| message_bytes(room, message));
         let visits = self.visits.iter().map(|((room, _), visit)| visit_bytes(room, visit));
-        messages.sum::<usize>() + visits.sum::<usize>()
+        self.said.iter().map(Said::bytes).sum::<usize>() + visits.sum::<usize>()
+    }
+
+    fn messages(&self) -> impl Iterator<Item = (&str, &Message)> {
+        self.said.iter().filter_map(|said| Some((said.room.as_str(), said.message.as_ref()?)))
+    }
+}
+
+impl Said {
+    fn bytes(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, |message| message_bytes(&self.room, message));
+        let event = self.event.as_ref().map_or(0, |event| OVERHEAD + event.subject.len() + event.data.len());
+        message + event
     }
 }
 
@@ -458,7 +504,7 @@ async fn rooms_there(
     from: &mut Transaction<'_, Sqlite>,
     batch: &Batch,
 ) -> Result<HashSet<String>, sqlx::Error> {
-    let mut wanted: HashSet<&str> = batch.messages.iter().map(|(room, _)| room.as_str()).collect();
+    let mut wanted: HashSet<&str> = batch.said.iter().map(|said| said.room.as_str()).collect();
     wanted.extend(batch.visits.keys().map(|(room, _)| room.as_str()));
     wanted.extend(batch.totals.keys().map(String::as_str));
     wanted.extend(batch.minutes.keys().map(|(room, _)| room.as_str()));
@@ -479,7 +525,7 @@ async fn rooms_there(
 /// A number that is there already stays as it is: it was written, and only the answer was lost.
 async fn write_messages(
     to: &mut Transaction<'_, Sqlite>,
-    rows: &[&(String, Message)],
+    rows: &[(&str, &Message)],
 ) -> Result<(), sqlx::Error> {
     const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let values = vec![ROW; rows.len()].join(", ");
@@ -490,7 +536,7 @@ async fn write_messages(
     let mut query = sqlx::query(AssertSqlSafe(insert));
     for (room, message) in rows {
         let from = message.from.as_deref();
-        query = query.bind(room).bind(message.seq.cast_signed()).bind(message.at_ms).bind(message.media_ms);
+        query = query.bind(*room).bind(message.seq.cast_signed()).bind(message.at_ms).bind(message.media_ms);
         query = query.bind(message.body.kind()).bind(from.map(|author| &author.id));
         query = query.bind(from.map(|author| &author.name)).bind(from.map(|author| &author.avatar));
         query = query.bind(from.map(|author| author.role.word())).bind(&message.cid);

@@ -26,6 +26,8 @@ use tracing::{info, warn};
 
 use super::gifts::{number, rows};
 use super::index::unsigned;
+use super::outbox::{self, Outbox};
+use crate::event;
 pub use orders::{Order, What};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
@@ -57,6 +59,7 @@ const WITHDRAWN: u8 = 2;
 pub struct Ledger {
     read: SqlitePool,
     write: SqlitePool,
+    outbox: Outbox,
     queue: mpsc::Sender<Job>,
     jobs: Arc<Mutex<Option<mpsc::Receiver<Job>>>>,
 }
@@ -259,9 +262,9 @@ impl Ask {
 }
 
 impl Ledger {
-    pub(super) fn new(read: SqlitePool, write: SqlitePool) -> Ledger {
+    pub(super) fn new(read: SqlitePool, write: SqlitePool, outbox: Outbox) -> Ledger {
         let (queue, jobs) = mpsc::channel(WAITING_MAX);
-        Ledger { read, write, queue, jobs: Arc::new(Mutex::new(Some(jobs))) }
+        Ledger { read, write, outbox, queue, jobs: Arc::new(Mutex::new(Some(jobs))) }
     }
 
     /// Asks, and waits for the answer.
@@ -330,6 +333,7 @@ impl Ledger {
             // The connection is everybody's; the setting is taken back below, and a transaction cannot change it.
             sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
         }
+        let tells = self.outbox.interest.wants(event::GIFT_SENT);
         let done: Result<Vec<Told>> = async {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
             jobs.retain(|job| {
@@ -338,7 +342,11 @@ impl Ledger {
             });
             let mut answers = Vec::with_capacity(jobs.len());
             for job in jobs.iter() {
-                answers.push(carry_out(&mut transaction, &job.ask).await?);
+                let told = carry_out(&mut transaction, &job.ask).await?;
+                if tells && let Some(entry) = given(&mut transaction, &job.ask, &told).await? {
+                    outbox::put(&mut transaction, &event::gift(&entry)).await?;
+                }
+                answers.push(told);
             }
             transaction.commit().await?;
             Ok(answers)
@@ -347,7 +355,11 @@ impl Ledger {
         if durable {
             sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
         }
-        for (job, told) in jobs.drain(..).zip(done?) {
+        let done = done?;
+        if tells {
+            self.outbox.wake();
+        }
+        for (job, told) in jobs.drain(..).zip(done) {
             if let Some(done) = job.done {
                 // Whoever asked may be gone.
                 let _ = done.send(told);
@@ -445,8 +457,6 @@ async fn give(to: &mut Transaction<'_, Sqlite>, give: &Give) -> Result<Told> {
     }
     if paid {
         orders::begin(to, &entry).await?;
-    } else {
-        given(to, &entry).await?;
     }
     Ok(Told::New(entry))
 }
@@ -475,9 +485,16 @@ async fn find(to: &mut Transaction<'_, Sqlite>, give: &Give) -> Result<Told> {
     Ok(Told::Again(entry))
 }
 
-/// Where the event `gift.sent` goes into the outbox, in the transaction of what happened: a gift is given and paid for.
-async fn given(_to: &mut Transaction<'_, Sqlite>, _entry: &Entry) -> Result<()> {
-    Ok(())
+/// The gift that this gave: one for nothing is given when it is written down, another when its price is put aside.
+async fn given(from: &mut Transaction<'_, Sqlite>, ask: &Ask, told: &Told) -> Result<Option<Entry>> {
+    match (ask, told) {
+        (Ask::Give(_), Told::New(entry)) if entry.state == State::Confirmed => Ok(Some(entry.clone())),
+        (Ask::Accepted { ledger, .. }, Told::Done) => {
+            let query = sqlx::query("SELECT * FROM ledger WHERE id = ?").bind(ledger);
+            Ok(Some(entry(&query.fetch_one(&mut **from).await?)?))
+        }
+        _ => Ok(None),
+    }
 }
 
 impl Give {

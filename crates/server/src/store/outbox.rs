@@ -50,9 +50,10 @@ pub async fn put(to: &mut Transaction<'_, Sqlite>, event: &Event) -> Result<()> 
     Ok(())
 }
 
+/// One that is there already was committed, and only the answer was lost.
 async fn insert(to: &mut Transaction<'_, Sqlite>, event: &Event, is_routed: bool) -> Result<i64> {
     let query = sqlx::query(
-        "INSERT INTO event (id, kind, subject, occurred_ms, data, is_routed) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO event (id, kind, subject, occurred_ms, data, is_routed) VALUES (?, ?, ?, ?, ?, ?)",
     );
     let query = query.bind(&event.id).bind(&event.kind).bind(&event.subject).bind(event.occurred_ms);
     Ok(query.bind(&event.data).bind(is_routed).execute(&mut **to).await?.last_insert_rowid())

@@ -16,7 +16,7 @@ mod tests;
 use control::room::about::About;
 use control::room::message::Message;
 use control::room::sanction::Sanctions;
-use sqlx::SqlitePool;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use about::{After, Filter, LIST_MAX};
 pub use messages::{HELD_MAX, HISTORY_MAX, Held, Query, RECENT};
@@ -28,6 +28,7 @@ pub use shelf::{GOODS_MAX, Goods, Price, PutGoods};
 pub(super) use json::{body_text, names_text};
 
 use super::chat::ChatWriter;
+use super::outbox::{self, Event, Outbox};
 
 type Result<T> = std::result::Result<T, sqlx::Error>;
 
@@ -37,6 +38,7 @@ pub struct Rooms {
     read: SqlitePool,
     write: SqlitePool,
     chat: ChatWriter,
+    outbox: Outbox,
 }
 
 /// What a room needs to begin with.
@@ -55,8 +57,21 @@ pub struct Loaded {
 }
 
 impl Rooms {
-    pub(super) fn new(read: SqlitePool, write: SqlitePool, chat: ChatWriter) -> Rooms {
-        Rooms { read, write, chat }
+    pub(super) fn new(read: SqlitePool, write: SqlitePool, chat: ChatWriter, outbox: Outbox) -> Rooms {
+        Rooms { read, write, chat, outbox }
+    }
+
+    /// Puts an event of this kind into a transaction, if anybody wants it. After the commit wake the outbox.
+    async fn tell(
+        &self,
+        to: &mut Transaction<'_, Sqlite>,
+        kind: &str,
+        event: impl FnOnce() -> Event,
+    ) -> Result<()> {
+        if self.outbox.interest.wants(kind) {
+            outbox::put(to, &event()).await?;
+        }
+        Ok(())
     }
 
     /// A room with everything that its task needs.

@@ -33,6 +33,8 @@ mod relay;
 mod relay_orders;
 mod replay;
 mod replay_page;
+mod room_events;
+mod room_hooks;
 mod room_page;
 mod rooms;
 mod scenarios;

@@ -82,8 +82,8 @@ async fn what_is_said_and_counted_is_there_after_a_flush_and_only_for_rooms_that
     let store = open(&scratch).await;
     let said: Vec<Message> = (1..=77).map(said).collect();
     for message in &said {
-        store.chat.put_message("r1", message);
-        store.chat.put_message("gone", message);
+        store.chat.put_message("r1", message, None);
+        store.chat.put_message("gone", message, None);
     }
     store.chat.add("r1", Totals { likes: 5, peak: 9, ..Totals::default() });
     store.chat.add("r1", Totals { likes: 6, peak: 3, messages: 77, ..Totals::default() });
@@ -126,13 +126,13 @@ async fn a_room_that_begins_anew_finds_what_the_one_before_left_in_the_queue() {
     let scratch = Scratch::new();
     let store = open(&scratch).await;
     for seq in 1..=60 {
-        store.chat.put_message("r1", &said(seq));
+        store.chat.put_message("r1", &said(seq), None);
     }
     let loaded = store.rooms.load("r1", 0).await.unwrap().unwrap();
     assert_eq!((loaded.last_seq, loaded.recent.len()), (60, 50));
     assert_eq!((loaded.recent[0].seq, loaded.recent[49].seq), (11, 60));
     // What was said a moment ago can be taken back.
-    store.chat.put_message("r1", &said(61));
+    store.chat.put_message("r1", &said(61), None);
     assert!(store.rooms.recall("r1", 61, "user:a", 5).await.unwrap());
     let loaded = store.rooms.load("r1", 0).await.unwrap().unwrap();
     assert_eq!((loaded.last_seq, loaded.recent[49].seq), (61, 60));
@@ -143,7 +143,7 @@ async fn a_locked_database_keeps_nobody_waiting_and_nothing_is_lost_or_written_t
     let scratch = Scratch::new();
     let store = open(&scratch).await;
     let locked = lock(&scratch).await;
-    store.chat.put_message("r1", &said(1));
+    store.chat.put_message("r1", &said(1), None);
     store.chat.add("r1", Totals { likes: 1, ..Totals::default() });
     store.chat.visit("r1", visit("u1", 1, 0, None));
     // The first attempt takes this out of the queue and fails after the time for which SQLite waits.
@@ -153,7 +153,7 @@ async fn a_locked_database_keeps_nobody_waiting_and_nothing_is_lost_or_written_t
         }
     };
     timeout(Duration::from_secs(5), taken).await.unwrap();
-    store.chat.put_message("r1", &said(2));
+    store.chat.put_message("r1", &said(2), None);
     store.chat.add("r1", Totals { likes: 2, ..Totals::default() });
     store.chat.visit("r1", visit("u1", 0, 9, None));
     let back = async {
@@ -177,15 +177,15 @@ fn beyond_its_bounds_the_oldest_messages_go_and_are_counted() {
     let push = |waiting: &mut Waiting, seq, body: &str| {
         let message = Message { body: Body::Text(body.into()), ..said(seq) };
         waiting.bytes += message_bytes("r1", &message);
-        waiting.batch.messages.push_back(("r1".into(), message));
+        waiting.batch.said.push_back(Said { room: "r1".into(), message: Some(message), event: None });
         waiting.shed();
     };
     let long = "x".repeat(MAX_BYTES / 10);
     for seq in 1..=20 {
         push(&mut waiting, seq, &long);
     }
-    assert_eq!((waiting.batch.messages.len(), waiting.dropped), (9, 11));
-    assert_eq!(waiting.batch.messages[0].1.seq, 12);
+    assert_eq!((waiting.batch.said.len(), waiting.dropped), (9, 11));
+    assert_eq!(waiting.batch.messages().next().unwrap().1.seq, 12);
     assert!(waiting.bytes <= MAX_BYTES && waiting.bytes == waiting.batch.bytes());
     assert_eq!(waiting.batch.totals["r1"].likes, 3);
 }
@@ -197,7 +197,7 @@ async fn thousands_of_messages_a_second_are_written() {
     let store = open(&scratch).await;
     let begun = std::time::Instant::now();
     for seq in 1..=10_000 {
-        store.chat.put_message("r1", &said(seq));
+        store.chat.put_message("r1", &said(seq), None);
     }
     store.chat.flush().await;
     let took = begun.elapsed();

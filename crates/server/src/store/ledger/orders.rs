@@ -11,7 +11,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, Transaction};
 
-use super::{Entry, Give, Ledger, Result, State, Told, UNDECIDED_MS, entry, given};
+use super::{Entry, Give, Ledger, Result, State, Told, UNDECIDED_MS, entry};
 use crate::store::gifts::{number, rows};
 
 /// What the wallet must be told.
@@ -144,8 +144,6 @@ pub(super) async fn again(to: &mut Transaction<'_, Sqlite>, before: &Entry, give
     let entry = entry(&query.fetch_one(&mut **to).await?)?;
     if paid {
         begin(to, &entry).await?;
-    } else {
-        given(to, &entry).await?;
     }
     Ok(Told::New(entry))
 }
@@ -164,9 +162,8 @@ pub(super) async fn accept(
     if query.execute(&mut **to).await?.rows_affected() == 0 {
         return Ok(Told::Late);
     }
-    let query = sqlx::query("UPDATE ledger SET reference = ? WHERE id = ? RETURNING *");
-    let row = query.bind(reference).bind(ledger).fetch_one(&mut **to).await?;
-    given(to, &entry(&row)?).await?;
+    let query = sqlx::query("UPDATE ledger SET reference = ? WHERE id = ?");
+    query.bind(reference).bind(ledger).execute(&mut **to).await?;
     Ok(Told::Done)
 }
 

@@ -97,3 +97,28 @@ async fn commits_of_gifts_wait_for_the_disk_and_those_of_others_do_not() {
     assert_eq!(level().await, 1);
     assert!(give("c", false).is_durable());
 }
+
+#[tokio::test]
+async fn a_gift_is_told_once_when_it_is_given_or_its_price_is_put_aside() {
+    let (_folder, store) = open().await;
+    let (ledger, outbox) = (&store.ledger, &store.outbox);
+    ledger.ask(give("unwanted", false)).await.unwrap();
+    outbox.interest.set(vec!["gift.*".into()]);
+    let told = async || {
+        outbox.route(|_| vec!["x".into()], 100, NOW_MS).await.unwrap();
+        let wanted = outbox::Wanted { limit: 9, ..outbox::Wanted::default() };
+        outbox.list(&wanted).await.unwrap().into_iter().rev().map(|one| one.event.data).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        ledger.ask(give("free", false)).await.unwrap();
+    }
+    let paid = row(ledger.ask(give("paid", true)).await.unwrap());
+    assert_eq!(told().await.len(), 1, "the wallet has not answered");
+    for _ in 0..2 {
+        let yes = Ask::Accepted { ledger: paid.id, attempt: 0, reference: "w".into(), at_ms: NOW_MS };
+        ledger.ask(yes).await.unwrap();
+    }
+    let told = told().await;
+    assert!(told.len() == 2 && told[0].contains(r#""cid":"free""#), "{told:?}");
+    assert!(told[1].contains(r#""cid":"paid""#) && told[1].contains(r#""reference":"w""#), "{told:?}");
+}

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row as _, Sqlite, Transaction};
 
 use super::moderation::Audit;
 use super::{Result, Rooms, json};
+use crate::event;
 
 /// Most rooms of one answer.
 pub const LIST_MAX: usize = 500;
@@ -57,13 +58,16 @@ impl Rooms {
             return Ok(false);
         }
         write_crew(&mut transaction, about).await?;
+        let created = || event::room(event::ROOM_CREATED, about, about.created_ms);
+        self.tell(&mut transaction, event::ROOM_CREATED, created).await?;
         transaction.commit().await?;
+        self.outbox.wake();
         Ok(true)
     }
 
     /// Writes what people describe: everything but the state, its times and the pinned message, which have functions of
     /// their own so that a change of title cannot bring back an old state. Returns whether the room is there.
-    pub async fn update(&self, about: &About) -> Result<bool> {
+    pub async fn update(&self, about: &About, at_ms: i64) -> Result<bool> {
         let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
         let query = sqlx::query(
             "UPDATE room SET title = ?, cover = ?, share_image = ?, host = ?, host_name = ?, host_avatar = ?, stream = ?,
@@ -80,7 +84,10 @@ impl Rooms {
         let query = sqlx::query("DELETE FROM room_crew WHERE room = ?").bind(&about.id);
         query.execute(&mut *transaction).await?;
         write_crew(&mut transaction, about).await?;
+        let updated = || event::room(event::ROOM_UPDATED, about, at_ms);
+        self.tell(&mut transaction, event::ROOM_UPDATED, updated).await?;
         transaction.commit().await?;
+        self.outbox.wake();
         Ok(true)
     }
 
@@ -107,8 +114,11 @@ impl Rooms {
         let found = query.execute(&mut *transaction).await?.rows_affected() > 0;
         if found {
             Audit::of(id, by, "delete", at_ms).write(&mut transaction).await?;
+            let deleted = || event::room_deleted(id, at_ms);
+            self.tell(&mut transaction, event::ROOM_DELETED, deleted).await?;
         }
         transaction.commit().await?;
+        self.outbox.wake();
         Ok(found)
     }
 

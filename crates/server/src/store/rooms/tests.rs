@@ -56,10 +56,10 @@ async fn a_description_comes_back_and_a_change_of_it_leaves_the_state_alone() {
     assert!(rooms.set_pinned("r1", Some(7)).await.unwrap());
     r1.title = "其他".into();
     r1.crew.pop();
-    assert!(rooms.update(&r1).await.unwrap());
+    assert!(rooms.update(&r1, 7).await.unwrap());
     let expected = About { state: State::Live, live_ms: Some(70), pinned: Some(7), ..r1 };
     assert_eq!(rooms.about("r1").await.unwrap(), Some(expected));
-    assert!(!rooms.update(&room("r2", 1)).await.unwrap());
+    assert!(!rooms.update(&room("r2", 1), 7).await.unwrap());
     assert!(!rooms.set_state("r2", State::Live, None, None).await.unwrap());
 }
 
@@ -137,6 +137,7 @@ async fn history_is_found_by_number_time_place_and_person() {
                 mentions: Vec::new(),
                 body: if seq == 5 { Body::Event(Event::Changed) } else { Body::Text(seq.to_string()) },
             },
+            None,
         );
     }
     store.chat.flush().await;
