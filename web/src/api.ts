@@ -107,11 +107,11 @@ export async function askList(): Promise<Item[] | null> {
 }
 
 /** Asks the API; an answer that does not come in time is none. */
-export async function get(address: string): Promise<Response> {
+export async function get(address: string, headers: Record<string, string> = {}): Promise<Response> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
   try {
-    return await fetch(address, { cache: 'no-store', signal: abort.signal });
+    return await fetch(address, { cache: 'no-store', signal: abort.signal, headers });
   } finally {
     clearTimeout(timer);
   }

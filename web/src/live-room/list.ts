@@ -2,6 +2,7 @@ import type { ChatClient, Item, Outgoing } from '../chat';
 import { h, setText } from '../dom';
 import { icon } from '../icons';
 import { current, text } from '../strings';
+import { goesOn } from './gift-rows';
 import { eventWords, itemLine, outgoingLine, type Line } from './line';
 
 /** Whoever is this near to the newest line is taken along by the next one. */
@@ -11,6 +12,7 @@ const NEAR_PX = 48;
 export function chatList(
   chat: ChatClient,
   open: (item: Item, element: HTMLElement) => void,
+  gift: (id: string, count: number) => Item['gift'],
 ): { element: HTMLElement; render: () => void } {
   const list = h('ol', { class: 'lines', role: 'log', 'aria-live': 'polite', tabindex: '0' });
   const empty = h('p', { class: 'hint nothing' });
@@ -53,6 +55,7 @@ export function chatList(
       open: () => undefined,
       again: () => chat.retry(one.cid),
       remove: () => chat.dismiss(one.cid),
+      gift,
     });
   };
 
@@ -74,7 +77,8 @@ export function chatList(
       wanted.push([key, line]);
       return line;
     };
-    for (const item of chat.lines) {
+    for (const [number, item] of chat.lines.entries()) {
+      if (goesOn(item, chat.lines[number + 1])) continue;
       if (item.kind === 'event' && eventWords(item, chat.you?.id) === null) continue;
       place(`s${item.seq}`, () => make(item)).state('shown');
     }
