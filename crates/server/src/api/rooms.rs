@@ -17,8 +17,8 @@ use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
 use crate::room::{self, Act, By};
-use crate::store::{self, Filter, Page, Rooms};
 use crate::store::rooms::{self as kept, After};
+use crate::store::{self, Filter, Page, Rooms};
 use crate::time::{rfc3339, unix_seconds};
 
 /// Most messages of one person per second that a room may allow, and at once.
