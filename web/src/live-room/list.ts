@@ -77,10 +77,17 @@ export function chatList(
       wanted.push([key, line]);
       return line;
     };
+    let before = 0;
     for (const [number, item] of chat.lines.entries()) {
-      if (goesOn(item, chat.lines[number + 1])) continue;
+      if (goesOn(item, chat.lines[number + 1])) {
+        before += item.gift?.count ?? 0;
+        continue;
+      }
+      const { gift } = item;
+      const sum = gift && { ...gift, count: gift.count + before };
+      before = 0;
       if (item.kind === 'event' && eventWords(item, chat.you?.id) === null) continue;
-      place(`s${item.seq}`, () => make(item)).state('shown');
+      place(`s${item.seq}`, () => make(sum ? { ...item, gift: sum } : item)).state('shown');
     }
     for (const one of chat.outgoing) {
       const line = place(`c${one.cid}`, () => makeOwn(one));
@@ -96,12 +103,12 @@ export function chatList(
       // What was said here moves from one to the other.
       if (key.startsWith('c')) added--;
     }
-    let before: Element | null = null;
+    let last: Element | null = null;
     for (const [key, line] of wanted) {
-      const next: Element | null = before ? before.nextElementSibling : list.firstElementChild;
+      const next: Element | null = last ? last.nextElementSibling : list.firstElementChild;
       if (next !== line.element) list.insertBefore(line.element, next);
       lines.set(key, line);
-      before = line.element;
+      last = line.element;
     }
     const own = chat.outgoing.some((one) => one.state === 'waiting');
     if (follows || own) {
