@@ -117,6 +117,13 @@ export async function get(address: string, headers: Record<string, string> = {})
   }
 }
 
+/** The same as a user; a token that is no good any more is a guest's. */
+export async function getAs(token: string | null, address: string): Promise<Response> {
+  if (token === null) return get(address);
+  const answer = await get(address, { authorization: `Bearer ${token}` });
+  return answer.status === 401 ? get(address) : answer;
+}
+
 /** The words of a refusal, if the server gave any. */
 export function refusalIn(body: unknown): Refusal | null {
   const error = isObject(body) && isObject(body.error) ? body.error : null;

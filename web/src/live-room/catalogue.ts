@@ -1,4 +1,4 @@
-import { get, isObject } from '../api';
+import { getAs, isObject } from '../api';
 
 /** Something that can be given. */
 export interface Gift {
@@ -51,7 +51,7 @@ async function list<T>(address: string, name: string): Promise<T[] | null> {
 
 async function ask(address: string, token: string | null = null): Promise<Record<string, unknown> | null> {
   try {
-    const answer = await get(address, token === null ? {} : { authorization: `Bearer ${token}` });
+    const answer = await getAs(token, address);
     const body: unknown = await answer.json();
     return answer.ok && isObject(body) ? body : null;
   } catch {

@@ -83,6 +83,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
       chat.gift(gift.id, Math.min(times, most(gift)));
       // Whether there is one more is found out by claiming.
       claimed.delete(gift.id);
+      tell('');
       give.classList.remove('beat');
       void give.offsetWidth;
       give.classList.add('beat');
