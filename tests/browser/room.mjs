@@ -177,13 +177,13 @@ await run(async (browser, check) => {
   await guest.page.screenshot({ path: `${out}/room-over-phone.png`, animations: 'disabled' });
   await guest.page.setViewportSize(desktop.viewport);
   check('nothing can be given any more', !(await guest.page.locator('.gift-button').isVisible()));
-  await again.click();
+  const replayed = await again.getAttribute('href');
   const spoken = '欢迎！今天从头做一遍。';
   const { items } = await (await fetch(`${origin}/api/v1/rooms/demo/replay-chat?from=${Date.now() - 600_000}&to=${Date.now()}`)).json();
   const { started_at: started } = await (await fetch(`${origin}/api/v1/replays/${recording}`)).json();
   const saidAt = (items.find((item) => item.text === spoken).at - Date.parse(started)) / 1_000;
   const goTo = async (second) => {
-    await guest.page.goto(`${origin}/replay/${recording}?room=demo&t=${Math.floor(second)}`);
+    await guest.page.goto(`${origin}${replayed}&t=${Math.floor(second)}`);
     await guest.page.locator('.start').click();
     await guest.page.waitForFunction(() => document.querySelector('.stage').dataset.state === 'playing', null, { timeout: 30_000 });
   };
