@@ -1,8 +1,8 @@
 // Three people in the demo's room, in Chromium: a viewer on a phone, the host on a desktop, and a guest. What one says the others read, once and
-// as text; the host keeps order; likes count; and a reload loses nothing.
+// as text; the host keeps order; likes and gifts count; a reload loses nothing; and the end leads to the replay.
 import { WINDOWS, frames, look, open, run } from './common.mjs';
 
-const [origin, out, hostToken, viewerToken] = process.argv.slice(2);
+const [origin, out, hostToken, viewerToken, key, recording] = process.argv.slice(2);
 const [phone, desktop] = WINDOWS;
 const PATIENCE = { timeout: 15_000 };
 
@@ -14,6 +14,12 @@ async function say(page, text) {
   await page.fill('.say', text);
   await page.keyboard.press('Enter');
 }
+/** Asks the API, as a shop's backend does. */
+async function api(method, path, body) {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${origin}/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+}
 const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
 await run(async (browser, check) => {
@@ -24,6 +30,11 @@ await run(async (browser, check) => {
     await opened.page.locator('.host-bar h1').waitFor(PATIENCE);
     return opened;
   };
+  // What can be given and what is sold is there before anybody comes.
+  const gifts = [['flower', '小花', {}], ['rose', '玫瑰', {}], ['heart', '粉丝心', { claim: 'room' }], ['cake', '生日蛋糕', { max_count: 1 }]];
+  for (const [position, [id, name, more]] of gifts.entries()) await api('PUT', `gifts/${id}`, { name, position, ...more });
+  const goods = [{ id: 'g1', name: '羊毛围巾 加厚款', price: 9900, price_to: 12900, price_kind: 'discount', url: `${origin}/?goods` }, { id: 'g2', name: '手账本', price: 2550, url: 'pages/goods?id=2' }];
+  for (const one of goods) await api('POST', 'rooms/demo/goods', one);
   const [viewer, host, guest] = await Promise.all([enter(phone, viewerToken), enter(desktop, hostToken), enter(desktop, null)]);
   const everybody = [viewer, host, guest];
   check('the token does not stay in the address', !viewer.page.url().includes('token') && !host.page.url().includes('#'), viewer.page.url());
@@ -58,11 +69,59 @@ await run(async (browser, check) => {
   await refused.waitFor({ state: 'detached' });
 
   for (let i = 0; i < 7; i++) await viewer.page.locator('.like').tap();
-  await Promise.all([host, guest].map(({ page }) => page.waitForFunction(() => document.querySelector('.total').textContent === '7', null, PATIENCE)));
+  await Promise.all([host, guest].map(({ page }) => page.waitForFunction(() => document.querySelector('.like .total').textContent === '7', null, PATIENCE)));
   check('likes are counted', true);
   await host.page.waitForFunction(() => document.querySelectorAll('.hearts i').length > 0, null, PATIENCE);
   await viewer.page.screenshot({ path: `${out}/room-phone.png` });
   await host.page.screenshot({ path: `${out}/room-desktop.png` });
+
+  // A free gift, three times in a row: one line, and one row over the picture that grows and goes away.
+  await viewer.page.locator('.gift-button').tap();
+  check('gifts have their prices', (await viewer.page.locator('.gift-price').allTextContents()).join() === '免费,免费,领取,免费', await viewer.page.locator('.gift-price').allTextContents());
+  const give = viewer.page.locator('.give');
+  await viewer.page.getByRole('radio', { name: '×10' }).tap();
+  await give.tap();
+  await viewer.page.getByRole('radio', { name: '×1', exact: true }).tap();
+  await give.tap();
+  await give.tap();
+  const grown = (page) => page.waitForFunction(() => document.querySelector('.gift-banner .times')?.textContent === '×12', null, PATIENCE);
+  await Promise.all(everybody.map(({ page }) => grown(page)));
+  await viewer.page.screenshot({ path: `${out}/room-gifts-phone.png`, animations: 'disabled' });
+  const line = host.page.locator('.said-line[data-kind=gift]');
+  check('what is given in a row is one line', (await line.allTextContents()).join() === '小红送出 小花 ×12', await line.allTextContents());
+  // One that is taken out of the catalogue while somebody looks at it.
+  await api('DELETE', 'gifts/rose');
+  await viewer.page.getByRole('radio', { name: /玫瑰/ }).tap();
+  await give.tap();
+  await viewer.page.locator('.said-line[data-state=refused] .why', { hasText: /./ }).waitFor(PATIENCE);
+  check('what cannot be given is refused, with its name', (await viewer.page.locator('.said-line[data-state=refused] .said').textContent()) === '送出 玫瑰 ×1' && (await viewer.page.locator('.toast').isVisible()));
+  await viewer.page.locator('.said-line[data-state=refused] .mini:visible').evaluate((button) => button.click());
+  await viewer.page.getByRole('radio', { name: /粉丝心/ }).tap();
+  check('one that is claimed is claimed first', (await give.textContent()) === '领取');
+  await give.tap();
+  await viewer.page.locator('.give', { hasText: '赠送' }).waitFor(PATIENCE);
+  await give.tap();
+  await host.page.locator('.said-line[data-kind=gift]', { hasText: '粉丝心' }).waitFor(PATIENCE);
+  await viewer.page.locator('.sheet:visible .sheet-close').tap();
+  await guest.page.locator('.gift-button').click();
+  check('a guest is told to log in', (await guest.page.locator('.gift-foot .hint').textContent()) === '登录后可以送礼物' && !(await guest.page.locator('.give').isVisible()));
+  await guest.page.screenshot({ path: `${out}/room-gifts-desktop.png`, animations: 'disabled' });
+  await guest.page.keyboard.press('Escape');
+
+  await api('PUT', 'rooms/demo/explaining', { id: 'g1' });
+  await viewer.page.locator('.goods-card', { hasText: '羊毛围巾' }).waitFor(PATIENCE);
+  check('what is explained has its price', (await viewer.page.locator('.goods-card .goods-price').textContent()) === '¥99¥129');
+  await viewer.page.screenshot({ path: `${out}/room-goods-phone.png`, animations: 'disabled' });
+  await host.page.locator('.shelf-button').click();
+  await host.page.screenshot({ path: `${out}/room-goods-desktop.png`, animations: 'disabled' });
+  const tiles = await host.page.locator('.sheet .goods-tile').evaluateAll((all) => all.map((one) => [one.tagName, one.rel]));
+  check('only pages of the web are links', JSON.stringify(tiles) === '[["A","noopener noreferrer"],["BUTTON",null]]' || JSON.stringify(tiles) === '[["A","noopener noreferrer"],["BUTTON"]]', tiles);
+  await host.page.locator('.sheet .goods-tile').last().click();
+  const clicked = async () => (await (await fetch(`${origin}/api/v1/rooms/demo/public-goods`)).json()).goods[1].clicks;
+  for (let i = 0; i < 100 && (await clicked()) === 0; i++) await new Promise((done) => setTimeout(done, 100));
+  check('a click is counted', (await clicked()) === 1, await clicked());
+  await host.page.keyboard.press('Escape');
+  await viewer.page.locator('.goods-card .sheet-close').tap();
 
   await host.page.locator('.said-line', { hasText: attack }).click();
   await host.page.screenshot({ path: `${out}/room-menu.png` });
@@ -103,6 +162,37 @@ await run(async (browser, check) => {
   await host.page.getByRole('menuitem', { name: '踢出并拉黑' }).click();
   await viewer.page.locator('.curtain h2', { hasText: '你已被移出这个直播间' }).waitFor(PATIENCE);
   await viewer.page.screenshot({ path: `${out}/room-removed.png` });
+
+  await Promise.all(everybody.map(({ page }) => page.waitForFunction(() => !document.querySelector('.gift-banner'), null, PATIENCE)));
+  check('rows of gifts go away by themselves', true);
+  // The show ends, and from its end one comes to the replay, with what was said at its time.
+  await api('POST', `recordings/${recording}/stop`);
+  await api('POST', 'rooms/demo/end');
+  await guest.page.locator('.curtain h2', { hasText: '直播已结束' }).waitFor(PATIENCE);
+  const again = guest.page.locator('.replay-link');
+  await again.waitFor(PATIENCE);
+  check('the end leads to the replay', (await again.getAttribute('href')) === `/replay/${recording}?room=demo`, await again.getAttribute('href'));
+  await guest.page.screenshot({ path: `${out}/room-over-desktop.png`, animations: 'disabled' });
+  await guest.page.setViewportSize(phone.viewport);
+  await guest.page.screenshot({ path: `${out}/room-over-phone.png`, animations: 'disabled' });
+  await guest.page.setViewportSize(desktop.viewport);
+  check('nothing can be given any more', !(await guest.page.locator('.gift-button').isVisible()));
+  const replayed = await again.getAttribute('href');
+  const spoken = '欢迎！今天从头做一遍。';
+  const { items } = await (await fetch(`${origin}/api/v1/rooms/demo/replay-chat?from=${Date.now() - 600_000}&to=${Date.now()}`)).json();
+  const { started_at: started } = await (await fetch(`${origin}/api/v1/replays/${recording}`)).json();
+  const saidAt = (items.find((item) => item.text === spoken).at - Date.parse(started)) / 1_000;
+  const goTo = async (second) => {
+    await guest.page.goto(`${origin}${replayed}&t=${Math.floor(second)}`);
+    await guest.page.locator('.start').click();
+    await guest.page.waitForFunction(() => document.querySelector('.stage').dataset.state === 'playing', null, { timeout: 30_000 });
+  };
+  await goTo(saidAt - 2);
+  const early = await guest.page.locator('.said').allTextContents();
+  await guest.page.waitForFunction((wanted) => [...document.querySelectorAll('.said')].some((one) => one.textContent === wanted), spoken, PATIENCE);
+  const shownAt = await guest.page.evaluate(() => document.querySelector('video').currentTime);
+  check('the chat of a replay is in step with it', !early.includes(spoken) && Math.abs(shownAt - saidAt) < 2, [early, shownAt, saidAt]);
+  await guest.page.screenshot({ path: `${out}/room-replay.png`, animations: 'disabled' });
 
   for (const [name, { page, errors, outside }] of Object.entries({ viewer, host, guest })) {
     check(`${name}: nothing was loaded from elsewhere`, outside.length === 0, outside);

@@ -107,14 +107,21 @@ export async function askList(): Promise<Item[] | null> {
 }
 
 /** Asks the API; an answer that does not come in time is none. */
-export async function get(address: string): Promise<Response> {
+export async function get(address: string, headers: Record<string, string> = {}): Promise<Response> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
   try {
-    return await fetch(address, { cache: 'no-store', signal: abort.signal });
+    return await fetch(address, { cache: 'no-store', signal: abort.signal, headers });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The same as a user; a token that is no good any more is a guest's. */
+export async function getAs(token: string | null, address: string): Promise<Response> {
+  if (token === null) return get(address);
+  const answer = await get(address, { authorization: `Bearer ${token}` });
+  return answer.status === 401 ? get(address) : answer;
 }
 
 /** The words of a refusal, if the server gave any. */

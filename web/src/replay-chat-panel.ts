@@ -1,7 +1,8 @@
-import { get, isObject } from './api';
+import { getAs, isObject } from './api';
 import type { Item } from './chat';
 import { h, setText } from './dom';
 import { itemLine } from './live-room/line';
+import { session } from './live-room/session';
 import { ReplayChat, type Page } from './replay-chat';
 import { text } from './strings';
 
@@ -14,9 +15,11 @@ export function replayChatPanel(
   const list = h('ol', { class: 'lines', role: 'log', tabindex: '0' });
   const element = h('section', { class: 'chat over' }, h('div', { class: 'chat-head' }, title), list);
   element.hidden = true;
+  // Whoever comes from the room's page is who they were there.
+  const { token } = session({ id: room, query: '' });
   const load = async (from: number, to: number, after: number | null): Promise<Page> => {
     const behind = after === null ? '' : `&after_seq=${after}`;
-    const answer = await get(`/api/v1/rooms/${room}/replay-chat?from=${from}&to=${to}${behind}`);
+    const answer = await getAs(token, `/api/v1/rooms/${room}/replay-chat?from=${from}&to=${to}${behind}`);
     const body: unknown = await answer.json();
     if (!answer.ok || !isObject(body) || !Array.isArray(body.items)) throw new Error('no chat');
     return { items: body.items as Item[], more: body.more === true };

@@ -77,7 +77,8 @@ export function replayPage(page: HTMLElement, where: Replay, asked: string | nul
   const meta = h('div', { class: 'meta' }, badge, began, toRoom);
   const headline = h('section', { class: 'headline' }, title, meta);
   const side = replayPanel(room, (at) => {
-    const query = [where.query.slice(1), at ? `t=${at}` : ''].filter(Boolean).join('&');
+    const chat = where.room === null ? '' : `room=${where.room}`;
+    const query = [where.query.slice(1), chat, at ? `t=${at}` : ''].filter(Boolean).join('&');
     return `${location.origin}/replay/${where.id}${query && `?${query}`}`;
   });
   /** When what is shown happened. A show whose encoder was away for a while has that long less picture than time. */

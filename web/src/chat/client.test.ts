@@ -282,3 +282,39 @@ test('whatever the network does, nothing is lost, repeated or out of order', asy
     }
   }
 });
+
+test('a gift is one gift however often it is sent, also after a refusal', async () => {
+  const { clock, transport, chat } = await welcomed();
+  const { cid } = chat.gift('rose', 3);
+  expect(cid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  const sent = () => transport.last.sent.filter((frame) => frame.t === 'send');
+  const frame = { t: 'send', cid, kind: 'gift', gift: 'rose', count: 3 };
+  expect(sent()).toEqual([frame]);
+  transport.last.cut();
+  await clock.pass(1_000);
+  transport.last.to.open();
+  transport.last.tell(welcome('a', 'e1', 0, true, []));
+  expect(sent()).toEqual([frame]);
+  const reject = { t: 'reject', cid, code: 'balance', retry_after_ms: null, message: 'm', message_zh: 'z' };
+  transport.last.tell(reject);
+  expect(chat.outgoing[0]).toMatchObject({ state: 'refused', refusal: { code: 'balance' } });
+  chat.retry(cid);
+  expect(sent()).toEqual([frame, frame]);
+  // Taken, and its item was skipped: its giver sees it all the same.
+  transport.last.tell({ t: 'ack', cid, seq: 1, at: 5 });
+  transport.last.tell(batch({ ...text(1), seq: 1 }));
+  expect(chat.outgoing).toEqual([]);
+  expect(chat.lines.find((line) => line.kind === 'gift')?.gift).toMatchObject({ id: 'rose', count: 3 });
+  expect(chat.gift('rose').cid).not.toBe(cid);
+});
+
+test('a claim is answered, and a connection that ends says so', async () => {
+  const { transport, chat } = await welcomed();
+  const first = chat.claim('free', 'k1');
+  expect(transport.last.sent.at(-1)).toEqual({ t: 'claim', cid: 'k1', gift: 'free' });
+  transport.last.tell({ t: 'ack', cid: 'k1', seq: 0, at: 5 });
+  expect(await first).toMatchObject({ t: 'ack' });
+  const second = chat.claim('free');
+  transport.last.cut();
+  expect(await second).toMatchObject({ t: 'reject', code: 'unavailable' });
+});

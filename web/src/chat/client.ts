@@ -19,6 +19,7 @@ import type {
 } from './frames';
 import { Lines } from './lines';
 import { Outbox, type Outgoing } from './outbox';
+import { uuid } from './uuid';
 import { webSockets, type Link, type Transport } from './transport';
 
 /** How long a connection may take until the welcome. */
@@ -182,12 +183,24 @@ export class ChatClient {
     return one;
   }
 
-  /** Says what was refused again. */
+  /**
+   * Gives something, under an id that is good for ever: however often it has to be sent, it is given and paid for once.
+   */
+  gift(gift: string, count = 1, cid = uuid(this.clock.random)): Outgoing {
+    return this.send({ kind: 'gift', gift, count }, cid);
+  }
+
+  /** Gets a gift that is claimed before it is given. */
+  claim(gift: string, cid = uuid(this.clock.random)): Promise<Ack | Reject> {
+    return this.order(cid, { t: 'claim', cid, gift });
+  }
+
+  /** Says what was refused again. A gift stays the same gift. */
   retry(cid: string): Outgoing | null {
     const one = this.outbox.find(cid);
     if (one?.state !== 'refused') return null;
     this.outbox.drop(cid);
-    return this.send(one.body);
+    return one.body.kind === 'gift' ? this.send(one.body, cid) : this.send(one.body);
   }
 
   /** Forgets what was refused. */
@@ -208,8 +221,12 @@ export class ChatClient {
 
   /** Orders of the host's side. A connection that ends first answers `unavailable`: look whether it was done. */
   do(what: string, order: Order = {}, cid = this.cid()): Promise<Ack | Reject> {
+    return this.order(cid, { t: 'do', cid, what, ...order });
+  }
+
+  private order(cid: string, frame: object): Promise<Ack | Reject> {
     if (this.status.is !== 'open') return Promise.resolve(LOST(cid));
-    this.frame({ t: 'do', cid, what, ...order });
+    this.frame(frame);
     return new Promise((done) => this.orders.set(cid, done));
   }
 
@@ -433,6 +450,7 @@ export class ChatClient {
       const { guest: _, ...from } = this.you;
       const item = {
         ...body,
+        ...(body.kind === 'gift' && { gift: given(body) }),
         kind: body.kind ?? 'text',
         seq: (seq ?? 0) - 0.5,
         at: at + this.ahead,
@@ -535,6 +553,11 @@ export class ChatClient {
 }
 
 function noop(): void {}
+
+/** A gift as far as its giver knows it. */
+function given({ gift, count }: { gift: string; count: number }): Item['gift'] {
+  return { id: gift, name: gift, icon: '', count, combo: count, price: 0 };
+}
 
 const LOST = (cid: string): Reject => ({
   t: 'reject',

@@ -4,15 +4,20 @@ import { count } from '../format';
 import { icon } from '../icons';
 import { current, text } from '../strings';
 import { composer } from './composer';
+import { giftSheet } from './gift-sheet';
 import { hearts } from './hearts';
 import { lineMenu } from './line-menu';
 import { chatList } from './list';
+import { shelf } from './shelf';
 
 /** How long it is told who came in. */
 const ENTERED_MS = 3_500;
 
 /** The chat: pinned words, lines, who comes, where one writes, and the like button. */
-export function chatPanel(chat: ChatClient): {
+export function chatPanel(
+  chat: ChatClient,
+  room: string,
+): {
   element: HTMLElement;
   render: () => void;
   /** Tells the viewer something in passing. */
@@ -30,7 +35,12 @@ export function chatPanel(chat: ChatClient): {
 
   const writing = composer(chat);
   const menu = lineMenu(chat, writing.mention, tell);
-  const list = chatList(chat, menu.open);
+  const gifts = giftSheet(chat, room, tell);
+  const goods = shelf(chat, room, tell);
+  const list = chatList(chat, menu.open, (id, times) => {
+    const { name = id, icon = '', price = 0 } = gifts.find(id) ?? {};
+    return { id, name, icon, count: times, combo: times, price };
+  });
 
   const pinnedWords = h('bdi', { class: 'said', dir: 'auto' });
   const pinnedName = h('bdi', { class: 'name', dir: 'auto' });
@@ -70,7 +80,7 @@ export function chatPanel(chat: ChatClient): {
     setText(total, count((known ?? 0) + taps, current() === 'zh'));
   };
 
-  const foot = h('div', { class: 'foot' }, writing.element, like, sky.element);
+  const foot = h('div', { class: 'foot' }, writing.element, goods.button, gifts.button, like, sky.element);
   const element = h(
     'section',
     { class: 'chat' },
@@ -78,7 +88,10 @@ export function chatPanel(chat: ChatClient): {
     pinned,
     list.element,
     entered,
+    goods.card,
     foot,
+    goods.element,
+    gifts.element,
     toast,
     menu.element,
   );
@@ -105,6 +118,8 @@ export function chatPanel(chat: ChatClient): {
     setAttribute(like, 'title', text('like'));
     drawLikes();
     writing.render();
+    gifts.render();
+    goods.render();
     list.render();
   };
   return { element, render, tell };

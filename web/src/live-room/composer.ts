@@ -41,9 +41,10 @@ export function composer(chat: ChatClient): Composer {
   });
   input.addEventListener('input', () => render());
   chat.on('refused', (one) => {
+    if (!('text' in one.body)) return;
     // What somebody will look at first was not refused for good.
     const held = one.refusal?.code === 'held_for_review';
-    if ('text' in one.body && input.value === '' && !held) input.value = one.body.text;
+    if (input.value === '' && !held) input.value = one.body.text;
     if (one.retryAt !== null && one.refusal?.code !== 'duplicate') freeAt = Math.max(freeAt, one.retryAt);
     render();
   });

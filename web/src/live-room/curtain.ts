@@ -1,14 +1,15 @@
 import type { ChatClient } from '../chat';
 import { h, setAttribute, setText } from '../dom';
 import { clock, count, day } from '../format';
+import { icon } from '../icons';
 import { current, text } from '../strings';
 import { avatar, webAddress } from './avatar';
 
 /** What stands in place of the picture before the show and after it, and when there is no way in. */
 export function curtain(actions: { asGuest(): void; comeBack(): void; allLive(): void }): {
   element: HTMLElement;
-  /** Returns whether it covers the picture. */
-  render: (chat: ChatClient) => boolean;
+  /** Returns whether it covers the picture. `replay` is the page of the show's replay, where there is one. */
+  render: (chat: ChatClient, replay: string | null) => boolean;
 } {
   const cover = h('img', { class: 'curtain-cover', alt: '', referrerpolicy: 'no-referrer' });
   const face = avatar();
@@ -34,7 +35,18 @@ export function curtain(actions: { asGuest(): void; comeBack(): void; allLive():
   const button = h('button', { class: 'primary', type: 'button' });
   let act = () => undefined as void;
   button.addEventListener('click', () => act());
-  const body = h('div', { class: 'curtain-words' }, face.element, title, hint, countdown, sums, button);
+  const again = h('a', { class: 'primary replay-link' }, icon('play'), h('span'));
+  const body = h(
+    'div',
+    { class: 'curtain-words' },
+    face.element,
+    title,
+    hint,
+    countdown,
+    sums,
+    again,
+    button,
+  );
   const element = h('div', { class: 'curtain', role: 'status' }, cover, body);
 
   const show = (words: string, more: string, action: keyof typeof actions | null = null) => {
@@ -48,14 +60,14 @@ export function curtain(actions: { asGuest(): void; comeBack(): void; allLive():
     }
   };
 
-  const render = (chat: ChatClient): boolean => {
+  const render = (chat: ChatClient, replay: string | null): boolean => {
     const { room, status } = chat;
     const url = webAddress(room?.cover ?? '');
     cover.hidden = url === null;
     if (cover.getAttribute('src') !== url) setAttribute(cover, 'src', url);
     face.element.hidden = !room;
     if (room) face.render(room.host);
-    countdown.hidden = sums.hidden = true;
+    countdown.hidden = sums.hidden = again.hidden = true;
     element.hidden = false;
     if (status.is === 'over') {
       const { code, message, message_zh } = status.bye;
@@ -75,6 +87,9 @@ export function curtain(actions: { asGuest(): void; comeBack(): void; allLive():
       setText(lastedWord, text('lasted'));
       setText(likesValue, count(chat.counters.likes, current() === 'zh'));
       setText(likesWord, text('likesTotal'));
+      again.hidden = replay === null;
+      setAttribute(again, 'href', replay);
+      if (again.lastElementChild) setText(again.lastElementChild, text('watchReplay'));
       return true;
     }
     if (room?.state === 'scheduled') {

@@ -2,6 +2,7 @@ import type { Item, Outgoing, Role } from '../chat';
 import { h } from '../dom';
 import { text, type Key } from '../strings';
 import { tone, webAddress } from './avatar';
+import { giftIcon } from './gift-icon';
 
 /** A line of the chat with what it shows of its way. */
 export interface Line {
@@ -63,10 +64,12 @@ export function outgoingLine(
   name: string,
   role: Role,
   id: string,
-  actions: LineActions,
+  actions: LineActions & { gift(id: string, count: number): Item['gift'] },
 ): Line {
   const from = { id, name, avatar: '', role };
-  const item = { ...one.body, kind: one.body.kind ?? 'text', seq: 0, at: one.at, from } as Item;
+  const { body } = one;
+  const gift = body.kind === 'gift' ? actions.gift(body.gift, body.count) : undefined;
+  const item = { ...body, gift, kind: body.kind ?? 'text', seq: 0, at: one.at, from } as Item;
   const line = shell(item.kind, spoken(item, true), actions);
   line.element.dataset.mine = 'true';
   return line;
@@ -95,8 +98,17 @@ function said(item: Item): (Node | string)[] {
     return [h('a', { class: 'link', href: url, target: '_blank', rel: 'noopener noreferrer' }, words)];
   }
   if (item.kind === 'custom') return [text('custom')];
-  if (item.kind === 'gift') return [text('gave', item.gift?.name ?? '', item.gift?.count ?? 1)];
+  if (item.kind === 'gift') return gave(item.gift);
   return [item.text ?? ''];
+}
+
+function gave(gift: Item['gift']): Node[] {
+  const picture = giftIcon();
+  picture.render(gift?.icon ?? '');
+  const { name = '', count = 1, combo = 1 } = gift ?? {};
+  const all: Node[] = [h('span', {}, text('gave', name, count)), picture.element];
+  if (combo > count) all.push(h('b', { class: 'combo' }, text('combo', combo)));
+  return all;
 }
 
 function shell(kind: string, children: Node[], actions: LineActions): Line {

@@ -2,6 +2,7 @@ import type { ChatClient, Item, Outgoing } from '../chat';
 import { h, setText } from '../dom';
 import { icon } from '../icons';
 import { current, text } from '../strings';
+import { goesOn } from './gift-rows';
 import { eventWords, itemLine, outgoingLine, type Line } from './line';
 
 /** Whoever is this near to the newest line is taken along by the next one. */
@@ -11,6 +12,7 @@ const NEAR_PX = 48;
 export function chatList(
   chat: ChatClient,
   open: (item: Item, element: HTMLElement) => void,
+  gift: (id: string, count: number) => Item['gift'],
 ): { element: HTMLElement; render: () => void } {
   const list = h('ol', { class: 'lines', role: 'log', 'aria-live': 'polite', tabindex: '0' });
   const empty = h('p', { class: 'hint nothing' });
@@ -53,6 +55,7 @@ export function chatList(
       open: () => undefined,
       again: () => chat.retry(one.cid),
       remove: () => chat.dismiss(one.cid),
+      gift,
     });
   };
 
@@ -74,9 +77,17 @@ export function chatList(
       wanted.push([key, line]);
       return line;
     };
-    for (const item of chat.lines) {
+    let before = 0;
+    for (const [number, item] of chat.lines.entries()) {
+      if (goesOn(item, chat.lines[number + 1])) {
+        before += item.gift?.count ?? 0;
+        continue;
+      }
+      const { gift } = item;
+      const sum = gift && { ...gift, count: gift.count + before };
+      before = 0;
       if (item.kind === 'event' && eventWords(item, chat.you?.id) === null) continue;
-      place(`s${item.seq}`, () => make(item)).state('shown');
+      place(`s${item.seq}`, () => make(sum ? { ...item, gift: sum } : item)).state('shown');
     }
     for (const one of chat.outgoing) {
       const line = place(`c${one.cid}`, () => makeOwn(one));
@@ -92,12 +103,12 @@ export function chatList(
       // What was said here moves from one to the other.
       if (key.startsWith('c')) added--;
     }
-    let before: Element | null = null;
+    let last: Element | null = null;
     for (const [key, line] of wanted) {
-      const next: Element | null = before ? before.nextElementSibling : list.firstElementChild;
+      const next: Element | null = last ? last.nextElementSibling : list.firstElementChild;
       if (next !== line.element) list.insertBefore(line.element, next);
       lines.set(key, line);
-      before = line.element;
+      last = line.element;
     }
     const own = chat.outgoing.some((one) => one.state === 'waiting');
     if (follows || own) {

@@ -11,8 +11,11 @@ import { text } from '../strings';
 import { videoShape } from '../video-shape';
 import { chatPanel } from './chat-panel';
 import { curtain } from './curtain';
+import { giftBanners } from './gift-banners';
 import { hostBar } from './host-bar';
 import './live-room.css';
+import './gifts.css';
+import { replayLink } from './replay-link';
 import { forgetToken, keepGuest, onNewToken, session } from './session';
 
 const TICK_MS = 500;
@@ -33,7 +36,9 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
   const video = liveVideo();
   let live: LiveRoom | null = null;
   const top = header(true, () => render());
-  const side = chatPanel(chat);
+  const side = chatPanel(chat, where.id);
+  const banners = giftBanners(chat);
+  const replay = replayLink(where.id, who.token, () => soon());
   const bar = hostBar(chat, side.tell);
   const say = (state: State): Words | null =>
     chat.room?.state === 'interrupted' && state.is !== 'playing'
@@ -53,7 +58,7 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
     comeBack: () => chat.open(),
     allLive: () => location.assign('/'),
   });
-  player.stage.append(cover.element);
+  player.stage.append(banners.element, cover.element);
   const main = h('main', { class: 'live' }, player.element, bar.element, side.element);
   page.replaceChildren(top.element, main);
   setAttribute(page, 'data-page', 'show');
@@ -83,7 +88,8 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
 
   const render = () => {
     drawn = false;
-    const covered = cover.render(chat);
+    replay.render(chat.room?.state === 'ended');
+    const covered = cover.render(chat, replay.page);
     follow(covered);
     const state = live?.state ?? { is: 'loading' as const };
     const shown = !covered && isShown(state);
@@ -92,6 +98,7 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
     player.render();
     bar.render();
     side.render();
+    banners.render();
     setAttribute(page, 'data-shown', String(shown));
     setAttribute(main, 'data-covered', String(covered));
     setAttribute(main, 'data-over', String(chat.status.is === 'over'));

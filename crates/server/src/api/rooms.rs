@@ -17,8 +17,8 @@ use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
 use crate::room::{self, Act, By};
-use crate::store::Rooms;
-use crate::store::rooms::{After, Filter};
+use crate::store::rooms::{self as kept, After};
+use crate::store::{self, Filter, Page, Rooms};
 use crate::time::{rfc3339, unix_seconds};
 
 /// Most messages of one person per second that a room may allow, and at once.
@@ -326,6 +326,9 @@ shape! {
         /// Where to play, for whoever sends a user token as `Authorization: Bearer`; without one, null when playing wants a
         /// signature or the room takes no guests.
         play: Option<PlayAddresses>,
+        /// Once it is over: the page that replays it, as a path with its query, to whom `play` would be told; null when no
+        /// recording of it is finished and public.
+        replay: Option<String>,
     }
 }
 
@@ -364,7 +367,7 @@ pub(super) fn act(call: &Call, act: Act) -> Result<control::room::chat::Ack, Res
 /// All of them, in pages.
 pub(super) fn list(call: &Call) -> Answer {
     let text = |name: &str| call.parameter(name).map(str::to_owned);
-    let filter = Filter {
+    let filter = kept::Filter {
         state: call.parameter("state").and_then(State::from_word),
         host: text("host"),
         stream: text("stream"),
@@ -548,6 +551,7 @@ pub(super) fn public(call: &Call) -> Answer {
     // A signature for whoever knows the room's id would let in everybody.
     let allowed = |play: &address::Play| viewer.is_some() || (!play.signed && about.settings.guests);
     let play = made.filter(|play| about.state != State::Banned && allowed(play)).map(play_addresses);
+    let replay = replay_of(call, &about, &path, viewer.is_some(), expires)?;
     Ok(Response::json(
         200,
         &PublicRoom {
@@ -564,8 +568,40 @@ pub(super) fn public(call: &Call) -> Answer {
             likes,
             guests: about.settings.guests,
             play,
+            replay,
         },
     ))
+}
+
+/// The page of the newest recording of a show that is over. What the stream carried later belongs to other shows.
+fn replay_of(
+    call: &Call,
+    about: &About,
+    path: &Path,
+    is_viewer: bool,
+    expires: i64,
+) -> Result<Option<String>, Response> {
+    let (Some(live_ms), State::Ended, Ok(records)) = (about.live_ms, about.state, call.app.records.store())
+    else {
+        return Ok(None);
+    };
+    let filter = Filter {
+        app: Some(path.app.clone()),
+        stream: Some(path.stream.clone()),
+        state: Some(store::State::Finished),
+        from_ms: Some(live_ms),
+        to_ms: about.ended_ms,
+        hidden: false,
+    };
+    let newest = Page { before: None, limit: 1 };
+    let found = call.wait(records.index.list(&filter, &newest)).map_err(Fault::database)?;
+    let Some(recording) = found.first() else { return Ok(None) };
+    let secure = call.app.ports().http.is_none();
+    let Ok(made) = maker(call, secure, expires, |maker| maker.replay(&recording.id)) else { return Ok(None) };
+    // As with `play`: a signature is for people who are known.
+    let allowed = is_viewer || (!made.signed && about.settings.guests);
+    let query = made.m3u8.split_once('?').map(|(_, query)| format!("{query}&")).unwrap_or_default();
+    Ok(allowed.then(|| format!("/{}/{}?{query}room={}", crate::replay::url::APP, recording.id, about.id)))
 }
 
 /// Who asks, by the user token in the header; none without one. Somebody who is banned is refused, with a token or without.

@@ -1,11 +1,14 @@
 //! Rooms over the REST API, as an operator's backend uses it, with people in them.
 
 use control::person::{Person, Role};
+use control::room::show::Happening;
 use serde_json::{Value, json};
 use testkit::chat::ChatClient;
 use testkit::http::{self, Answer};
 use weir::identity::Wish;
 use weir::operator::keys::{self, Scope};
+use weir::room::{Act, By, act};
+use weir::store::{Recording, State};
 
 use crate::api::{Api, assert_error, conforms, json, said};
 use crate::harness::wait_for;
@@ -372,4 +375,55 @@ fn the_shelf_the_people_and_the_numbers_of_a_room() {
     assert!(!public.to_string().contains("rtmp://"), "{public}");
     backend.post("kick", json!({"user": "u1"}));
     u1.wait_for(|frame| frame["t"] == "bye").expect("the end");
+}
+
+#[test]
+fn a_show_that_is_over_names_its_replay_to_whoever_may_play_it() {
+    let backend = Backend::new();
+    let weir = &backend.api.weir;
+    let public = |token: Option<&str>| {
+        let header = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let answer = http::get(weir.http, "/api/v1/rooms/r1/public", &header).expect("an answer");
+        let value = json(&answer);
+        let template = said(&backend.document, "/rooms/{room}/public", "get", 200);
+        conforms(&backend.document, template, &value, "public");
+        value["replay"].clone()
+    };
+    let token = backend.token("u1");
+    weir.block_on(act(&weir.shared(), "r1", &By::System, Act::Show(Happening::OnAir))).expect("on air");
+    let store = weir.app().records.store().expect("a data folder").clone();
+    let live_ms = weir.clock.unix_ms();
+    let put = |number: u8, from_ms: i64, change: &dyn Fn(&mut Recording)| {
+        let id = format!("{number:024x}");
+        let mut recording = Recording::begun(&id, ("live", "r1"), live_ms + from_ms);
+        recording.state = State::Finished;
+        recording.ended_ms = Some(live_ms + from_ms + 500);
+        recording.folder = id.clone();
+        change(&mut recording);
+        store.writer.put_recording(recording);
+        weir.block_on(store.writer.flush());
+        id
+    };
+    // One of the show before, one that nobody is to see, one that still grows, one of another stream, and one of a show that
+    // comes after this one.
+    put(1, -60_000, &|_| ());
+    put(3, 30, &|hidden| hidden.hidden = true);
+    put(4, 40, &|open| (open.state, open.ended_ms) = (State::Recording, None));
+    put(5, 50, &|other| other.stream = "r2".to_owned());
+    put(6, 90_000, &|_| ());
+    assert_eq!(public(Some(&token)), Value::Null, "it is on air");
+    backend.post("end", Value::Null);
+    assert_eq!(public(Some(&token)), Value::Null);
+    let id = put(2, 20, &|_| ());
+    let page = public(Some(&token));
+    let page = page.as_str().expect("a page");
+    let query = page.strip_prefix(&format!("/replay/{id}?")).expect("of this one");
+    let (signature, room) = query.rsplit_once('&').expect("a signature");
+    assert_eq!(room, "room=r1");
+    // The page asks with this query.
+    let asked = |query: &str| {
+        http::get(weir.http, &format!("/api/v1/replays/{id}{query}"), "").expect("an answer").status
+    };
+    assert_eq!((asked(&format!("?{signature}")), asked("")), (200, 403));
+    assert_eq!(public(None), Value::Null, "a signature is for people who are known");
 }

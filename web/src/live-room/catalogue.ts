@@ -1,0 +1,60 @@
+import { getAs, isObject } from '../api';
+
+/** Something that can be given. */
+export interface Gift {
+  id: string;
+  name: string;
+  icon: string;
+  price: number;
+  /** Whether it is claimed before it is given. */
+  claim: 'none' | 'room' | 'server';
+  max_count: number;
+  available: boolean;
+}
+
+/** Something that is sold. */
+export interface Goods {
+  id: string;
+  name: string;
+  cover: string;
+  /** A page, or a mini-program's path. */
+  url: string;
+  /** In hundredths, as are fen. */
+  price: number;
+  price_to: number | null;
+  price_kind: 'one' | 'range' | 'discount';
+  explaining: boolean;
+}
+
+/** What can be given in a room; null when the server does not answer. */
+export async function askGifts(room: string): Promise<Gift[] | null> {
+  const gifts = await list<Gift>(`/api/v1/rooms/${room}/gifts`, 'gifts');
+  return gifts?.filter((gift) => gift.available) ?? null;
+}
+
+/** What is sold in a room; null when the server does not answer. */
+export function askGoods(room: string): Promise<Goods[] | null> {
+  return list<Goods>(`/api/v1/rooms/${room}/public-goods`, 'goods');
+}
+
+/** The page that replays the show of a room, for this user; null when there is none yet. */
+export async function askReplayOf(room: string, token: string | null): Promise<string | null> {
+  const body = await ask(`/api/v1/rooms/${room}/public`, token);
+  const page = body?.replay;
+  return typeof page === 'string' && page.startsWith('/replay/') ? page : null;
+}
+
+async function list<T>(address: string, name: string): Promise<T[] | null> {
+  const all = (await ask(address))?.[name];
+  return Array.isArray(all) ? (all as T[]) : null;
+}
+
+async function ask(address: string, token: string | null = null): Promise<Record<string, unknown> | null> {
+  try {
+    const answer = await getAs(token, address);
+    const body: unknown = await answer.json();
+    return answer.ok && isObject(body) ? body : null;
+  } catch {
+    return null;
+  }
+}
