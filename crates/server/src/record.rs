@@ -33,6 +33,7 @@ mod rules;
 mod scan;
 mod sidecar;
 mod supervisor;
+mod sync;
 mod task;
 mod walk;
 mod whole;

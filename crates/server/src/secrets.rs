@@ -172,13 +172,29 @@ pub fn make_folder(data: &Path) -> anyhow::Result<()> {
 
 /// Writes a new file beside its place and moves it there, so that a crash leaves the whole file or none.
 pub fn write_whole(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    write(path, text, mode, true)
+}
+
+/// The same without waiting for the disk: the end of the process leaves the whole file or none, a power cut may leave half.
+pub fn write_at_once(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    write(path, text, mode, false)
+}
+
+fn write(path: &Path, text: &str, mode: u32, sync: bool) -> anyhow::Result<()> {
     let beside = path.with_extension(format!("new-{}", std::process::id()));
+    // In a container every run has the same number, and a crash may have left this of an earlier one.
+    let _ = fs::remove_file(&beside);
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        if sync {
+            file.sync_all()?;
+        }
         fs::rename(&beside, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        match path.parent() {
+            Some(folder) if sync => File::open(folder)?.sync_all(),
+            _ => Ok(()),
+        }
     };
     write()
         .inspect_err(|_| drop(fs::remove_file(&beside)))
@@ -193,6 +209,16 @@ fn others_can_read(path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::scratch::Scratch;
+
+    #[test]
+    fn what_a_crash_left_beside_a_file_does_not_keep_it_from_being_written() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("file.toml");
+        fs::write(path.with_extension(format!("new-{}", std::process::id())), "half").unwrap();
+        write_whole(&path, "whole", 0o600).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn secrets_are_made_once_and_read_again_and_are_for_the_owner_alone() {

@@ -4,28 +4,21 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 /// A file in which there is never half a piece for longer than a write takes.
 #[derive(Debug)]
 pub(super) struct Growing {
-    file: File,
+    file: Arc<File>,
     len: u64,
-    synced_len: u64,
-    synced_at: Instant,
 }
 
 impl Growing {
-    /// A new file with its first piece, which is on the disk when this returns.
+    /// A new file with its first piece.
     pub(super) fn create(path: &Path, first: &[u8]) -> io::Result<Growing> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
-        let mut growing = Growing { file, len: 0, synced_len: 0, synced_at: Instant::now() };
-        let begin = |growing: &mut Growing| {
-            growing.append(&[first])?;
-            growing.sync()?;
-            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        };
-        if let Err(error) = begin(&mut growing) {
+        let mut growing = Growing { file: Arc::new(file), len: 0 };
+        if let Err(error) = growing.append(&[first]) {
             // Nothing can be played of it.
             let _ = std::fs::remove_file(path);
             return Err(error);
@@ -50,7 +43,7 @@ impl Growing {
         // Empty ones at the front are no bytes that could be written.
         IoSlice::advance_slices(&mut left, 0);
         while !left.is_empty() {
-            match self.file.write_vectored(left) {
+            match (&*self.file).write_vectored(left) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => IoSlice::advance_slices(&mut left, count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -60,17 +53,9 @@ impl Growing {
         Ok(())
     }
 
-    /// Asks the disk to keep what was written, if the last time was so long ago. A zero means never.
-    pub(super) fn sync_after(&mut self, age: Duration) -> io::Result<()> {
-        let due = !age.is_zero() && self.synced_at.elapsed() >= age;
-        if due && self.synced_len < self.len { self.sync() } else { Ok(()) }
-    }
-
-    /// Asks the disk to keep what was written.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
-        (self.synced_len, self.synced_at) = (self.len, Instant::now());
-        Ok(())
+    /// For whoever asks the disk to keep what was written.
+    pub(super) fn file(&self) -> Arc<File> {
+        self.file.clone()
     }
 
     /// How many bytes it has.

@@ -19,7 +19,8 @@ use super::names;
 use super::plain;
 use super::playlist::playlist;
 use super::recover::{add_codecs, expiry};
-use super::sidecar::{PartNote, Sidecar};
+use super::sidecar::{self, PartNote, Sidecar};
+use super::sync::{Syncs, Wanted};
 use crate::event;
 use crate::store::{Format, Key, Part, PartState, RUN, Recording, State, Writer};
 
@@ -68,6 +69,7 @@ struct Open {
     /// Where a decoder can start.
     keys: Vec<Key>,
     folder: PathBuf,
+    syncs: Syncs,
 }
 
 impl Files {
@@ -78,7 +80,7 @@ impl Files {
         let folder = manner.root.join(&recording.folder);
         std::fs::create_dir_all(&folder)?;
         let sidecar = Sidecar::of(&recording, &manner.formats, manner.retention_days);
-        sidecar.write(&folder)?;
+        sidecar.write_at_once(&folder)?;
         let begun = event::recording(&recording, recording.started_ms);
         manner.index.put_recording_and(recording.clone(), begun);
         Ok(Files {
@@ -102,6 +104,12 @@ impl Files {
     #[cfg(test)]
     pub(super) fn place(&self) -> String {
         self.recording.folder.clone()
+    }
+
+    /// While it is locked, the disk does not answer.
+    #[cfg(test)]
+    pub(super) fn disk(&self) -> Option<Arc<std::sync::Mutex<()>>> {
+        self.open.as_ref().map(|open| open.syncs.disk())
     }
 
     /// Does one step.
@@ -199,11 +207,23 @@ impl Files {
     /// Makes the files of a part.
     fn make(&self, opening: &Opening, about: Part) -> Result<Open, Failure> {
         let folder = self.folder();
-        self.sidecar.write(&folder)?;
+        if self.complete.is_empty() {
+            // Nothing waits for the disk before the first media is written.
+            self.sidecar.write_at_once(&folder)?;
+        } else {
+            self.sidecar.write(&folder)?;
+        }
         let path = |format| folder.join(names::file(opening.number, format));
         let wants = |format| self.formats.contains(&format);
-        let mut open =
-            Open { about, fmp4: None, flv: None, aac: None, keys: Vec::new(), folder: folder.clone() };
+        let mut open = Open {
+            about,
+            fmp4: None,
+            flv: None,
+            aac: None,
+            keys: Vec::new(),
+            folder: folder.clone(),
+            syncs: Syncs::default(),
+        };
         let mut make = || {
             if let Some(init) = &opening.init {
                 open.fmp4 = Some(Growing::create(&path(Format::Fmp4), init)?);
@@ -372,19 +392,22 @@ impl Open {
         if let Some((file, fragment)) = self.fmp4.as_mut().zip(batch.fragment.as_ref()) {
             let parts: Vec<&[u8]> = fragment.parts().map(AsRef::as_ref).collect();
             file.append(&parts)?;
-            file.sync_after(fsync)?;
         }
         if let Some(file) = &mut self.flv {
             let mut bytes = Vec::new();
             batch.frames.iter().for_each(|frame| flv_tag(&mut bytes, frame));
             file.append(&[&bytes])?;
-            file.sync_after(fsync)?;
         }
         if let Some((file, adts)) = &mut self.aac {
             file.append(&[&adts_frames(*adts, &batch.frames)])?;
-            file.sync_after(fsync)?;
         }
-        Ok(())
+        let files = [self.fmp4.as_ref(), self.flv.as_ref(), self.aac.as_ref().map(|(file, _)| file)];
+        let folder = &self.folder;
+        let wanted = |first| Wanted {
+            files: files.iter().flatten().map(|file| file.file()).collect(),
+            paths: if first { vec![folder.join(sidecar::FILE), folder.clone()] } else { Vec::new() },
+        };
+        Ok(self.syncs.ask(fsync, wanted)?)
     }
 
     /// The fragment that was just appended can be started at.
@@ -433,10 +456,10 @@ impl Open {
         }
     }
 
-    fn sync(&mut self) -> std::io::Result<()> {
-        let mut files =
-            self.fmp4.iter_mut().chain(&mut self.flv).chain(self.aac.iter_mut().map(|(file, _)| file));
-        files.try_for_each(Growing::sync)
+    fn sync(&self) -> std::io::Result<()> {
+        let files = self.fmp4.iter().chain(&self.flv).chain(self.aac.iter().map(|(file, _)| file));
+        files.map(Growing::file).try_for_each(|file| file.sync_data())?;
+        self.syncs.failure()
     }
 }
 

@@ -131,7 +131,9 @@ fn weight(job: &Job) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -145,12 +147,12 @@ mod tests {
     use crate::scratch::Scratch;
     use crate::store::{Format, Recording, Store};
 
-    fn recording() -> Recording {
+    pub(in super::super) fn recording() -> Recording {
         Recording::begun(&"0".repeat(24), ("live", "room"), 0)
     }
 
     /// Seconds of sound, of about 10 KB each.
-    fn steps(seconds: i64) -> Vec<Step> {
+    pub(in super::super) fn steps(seconds: i64) -> Vec<Step> {
         let frame = |time, body: &[u8]| {
             Frame::classify(Kind::Audio, time, Bytes::copy_from_slice(body)).expect("sound")
         };
@@ -163,18 +165,22 @@ mod tests {
         steps
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_slow_disk_fills_the_queue_and_holds_up_nobody_and_what_was_taken_is_written() {
-        let scratch = Scratch::new();
-        let store = Store::open(scratch.path()).await.unwrap();
-        let manner = Manner {
-            root: scratch.path().join("recordings"),
+    pub(in super::super) fn manner(root: &Path, store: &Store) -> Manner {
+        Manner {
+            root: root.to_owned(),
             formats: vec![Format::Fmp4],
             retention_days: 0,
             fsync: Duration::ZERO,
             index: store.writer.clone(),
             figures: Arc::default(),
-        };
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_slow_disk_fills_the_queue_and_holds_up_nobody_and_what_was_taken_is_written() {
+        let scratch = Scratch::new();
+        let store = Store::open(scratch.path()).await.unwrap();
+        let manner = manner(&scratch.path().join("recordings"), &store);
         let root = manner.root.clone();
         let queue = Queue::new(Files::create(manner, recording()).unwrap(), 50_000);
         let (mut taken, mut refused) = (0, 0);
@@ -195,5 +201,32 @@ mod tests {
         let (index, len) = scan(&root.join(folder).join("0001.mp4"), Detail::Fragments).unwrap();
         // Of what was taken, one was the beginning and one the end of the part.
         assert_eq!((index.fragments.len(), index.end()), (taken - 2, len));
+    }
+    /// What a killed server loses is what it had not written: so no write may wait until the disk keeps another one.
+    #[test]
+    fn while_the_disk_does_not_answer_all_that_comes_is_written() {
+        let scratch = Scratch::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let store = runtime.block_on(Store::open(scratch.path())).unwrap();
+        let manner = Manner { fsync: Duration::from_nanos(1), ..manner(scratch.path(), &store) };
+        let mut files = Files::create(manner, recording()).unwrap();
+        let path = scratch.path().join(files.place()).join("0001.mp4");
+        let mut steps = steps(20);
+        assert!(matches!(steps.pop(), Some(Step::Close)));
+        let media = steps.split_off(1);
+        steps.into_iter().for_each(|step| files.handle(step).unwrap());
+        let disk = files.disk().unwrap();
+        let slow = disk.lock().unwrap();
+        let (done, is_done) = mpsc::channel();
+        let count = media.len();
+        let work = runtime.spawn_blocking(move || {
+            media.into_iter().for_each(|step| files.handle(step).unwrap());
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(Duration::from_secs(10)).expect("no write waits for the disk");
+        let (index, _) = scan(&path, Detail::Fragments).unwrap();
+        assert_eq!(index.fragments.len(), count);
+        drop(slow);
+        runtime.block_on(work).unwrap();
     }
 }

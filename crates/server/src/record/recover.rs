@@ -57,14 +57,20 @@ pub(super) async fn recover(
     let all = store.index.list(&filter, &page).await?.is_empty();
     let place = root.to_owned();
     let found = tokio::task::spawn_blocking(move || sidecars(&place)).await?;
+    // Whoever ends a recording tells the index first.
+    store.writer.flush().await;
     let mut outcome = Outcome::default();
     for (folder, sidecar) in found {
         let Some(mut sidecar) = sidecar else { continue };
-        if !(all || sidecar.state().is_open()) || is_open(&sidecar.id) {
+        if is_open(&sidecar.id) {
             continue;
         }
-        // Where the disk was full, the end stands in the index alone.
+        // Where the disk was full, the end stands in the index alone; where the server was killed between the two, the
+        // index does not know of it yet.
         let known = store.index.find(&sidecar.id).await?.filter(|known| !known.state.is_open());
+        if !sidecar.state().is_open() && known.is_some() {
+            continue;
+        }
         if let Some(known) = &known {
             (sidecar.reason, sidecar.ended_ms) = (known.reason.clone(), known.ended_ms);
         }
@@ -451,6 +457,51 @@ pub(super) fn add_codecs(list: &mut String, more: &str) {
                 list.push(',');
             }
             list.push_str(codec);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Files;
+    use super::super::queue::tests::{manner, recording, steps};
+    use super::*;
+    use crate::config::Layers;
+    use crate::scratch::Scratch;
+
+    /// The files are closed before the index knows of it, at the end of a recording and by a start that closes what a crash
+    /// left: a kill between the two is a crash too.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_closed_by_a_server_that_was_killed_before_it_told_the_index_is_indexed() {
+        let scratch = Scratch::new();
+        let storage = Arc::new(Storage::new(&Layers::defaults().config().unwrap().storage));
+        for (name, is_begun) in [("unknown", false), ("begun", true)] {
+            let root = scratch.path().join(name);
+            std::fs::create_dir(&root).unwrap();
+            // Nothing that it takes comes into the database.
+            let killed = Store::open(&root).await.unwrap();
+            let mut files = Files::create(manner(&root, &killed), recording()).unwrap();
+            steps(3).into_iter().for_each(|step| files.handle(step).unwrap());
+            let folder = files.place();
+            files.end(State::Finished, "ended", 3_000, false);
+
+            let store = Store::open(&root).await.unwrap();
+            tokio::spawn(store.writer.clone().run());
+            // Another one, so that the index is not made again as a whole.
+            store.writer.put_recording(Recording::begun(&"f".repeat(24), ("live", "other"), 0));
+            if is_begun {
+                store.writer.put_recording(Recording { folder, ..recording() });
+            }
+            store.writer.flush().await;
+            let outcome = recover(&root, &store, &storage, &|_| false).await.unwrap();
+            assert_eq!(outcome.recordings, 1, "{name}");
+            let found = store.index.find(&recording().id).await.unwrap().unwrap();
+            assert_eq!((found.state, found.reason.as_str()), (State::Finished, "ended"), "{name}");
+            assert!(found.duration_ms >= 2_900 && found.bytes > 10_000, "{name}: {found:?}");
+            let parts = store.index.parts(&found.id).await.unwrap();
+            assert_eq!(parts.iter().map(|part| part.state).collect::<Vec<_>>(), [PartState::Local], "{name}");
+            let again = recover(&root, &store, &storage, &|_| false).await.unwrap();
+            assert_eq!(again, Outcome::default(), "{name}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::secrets::write_whole;
+use crate::secrets::{write_at_once, write_whole};
 use crate::store::{Format, Recording, State};
 
 /// Its name.
@@ -97,6 +97,11 @@ impl Sidecar {
     /// Writes it, whole or not at all.
     pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         write_whole(&folder.join(FILE), &self.text(), 0o600)
+    }
+
+    /// The same without waiting for the disk: a power cut may take it.
+    pub(super) fn write_at_once(&self, folder: &Path) -> anyhow::Result<()> {
+        write_at_once(&folder.join(FILE), &self.text(), 0o600)
     }
 
     fn text(&self) -> String {

@@ -73,23 +73,30 @@ fn push(url: &str, film: &[Shot], lasting: Duration) -> u64 {
     newest
 }
 
-/// The newest file of fragments.
-fn newest(root: &Path) -> PathBuf {
+/// The folders of all recordings, oldest first.
+fn recorded(root: &Path) -> Vec<PathBuf> {
     let mut folders = vec![root.to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder").filter_map(Result::ok) {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "mp4") {
-                found.push(path);
-            }
+        if folder.join("recording.toml").exists() {
+            found.push(folder);
+            continue;
         }
+        let entries = std::fs::read_dir(folder).expect("a folder").filter_map(Result::ok);
+        folders.extend(entries.map(|entry| entry.path()).filter(|path| path.is_dir()));
     }
     // Ids sort by time.
-    found.sort_by_key(|path| path.parent().and_then(Path::file_name).map(|name| name.to_owned()));
-    found.pop().expect("a recording")
+    found.sort_by_key(|path| path.file_name().map(|name| name.to_owned()));
+    found
+}
+
+/// The file of fragments of the newest of so many recordings.
+fn newest(root: &Path, count: usize, sent: u64) -> PathBuf {
+    let found = recorded(root);
+    assert_eq!(found.len(), count, "nothing is there of the last {sent} ms");
+    let file = found.last().expect("a recording").join("0001.mp4");
+    assert!(file.exists(), "nothing of {sent} ms is in {}", file.display());
+    file
 }
 
 /// Decodes a file; gives when its last picture begins, in milliseconds.
@@ -149,8 +156,11 @@ fn kill_again_and_again(film: &[Shot], kills: usize) {
             });
             let found = indexed(&data).pop().expect("a recording");
             assert_eq!(found["reason"], "crash", "{found}");
-            let path = newest(&root);
-            let (last, sent) = (decode(&path, false), sent[round - 1]);
+            let sent = sent[round - 1];
+            let path = newest(&root, round, sent);
+            let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+            assert_eq!(folder, found["id"].as_str());
+            let last = decode(&path, false);
             assert!(last + LOSS_MS >= sent, "{last} ms of {sent} ms are left in {}", path.display());
             let duration = found["duration_ms"].as_u64().expect("a number");
             assert!((last..last + 200).contains(&duration), "{last} ms in {}: {found}", path.display());
@@ -163,7 +173,8 @@ fn kill_again_and_again(film: &[Shot], kills: usize) {
         sent.push(push(&url, film, lasting));
         // Kills it.
         drop(process);
-        let (last, sent) = (decode(&newest(&root), true), sent[round]);
+        let sent = sent[round];
+        let last = decode(&newest(&root, round + 1, sent), true);
         assert!(last + LOSS_MS >= sent, "{last} ms of {sent} ms can be played at once");
     }
 }
