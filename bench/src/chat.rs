@@ -73,6 +73,11 @@ impl Member {
         Member { sampled, ..Member::default() }
     }
 
+    /// Whether its handshake has been answered.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Takes bytes; the moments of messages are told.
     pub(crate) fn feed(&mut self, bytes: &[u8], tell: &mut impl FnMut(u64)) -> Result<()> {
         self.bytes += bytes.len() as u64;

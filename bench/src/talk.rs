@@ -96,6 +96,7 @@ struct Seat {
     connection: Connection,
     member: Member,
     greeted: bool,
+    said_hello: bool,
     stalled: bool,
     hello: String,
 }
@@ -134,7 +135,14 @@ impl Crowd {
     fn enter(&mut self, place: usize, hello: &str, sampled: bool) -> Result<()> {
         let connection = Connection::open(self.poll.registry(), Token(place), self.address)?;
         let member = Member::new(sampled);
-        let seat = Some(Seat { connection, member, greeted: false, stalled: false, hello: hello.to_owned() });
+        let seat = Some(Seat {
+            connection,
+            member,
+            greeted: false,
+            said_hello: false,
+            stalled: false,
+            hello: hello.to_owned(),
+        });
         match self.seats.get_mut(place) {
             Some(free) => *free = seat,
             None => self.seats.push(seat),
@@ -169,10 +177,11 @@ impl Crowd {
                 false => handshake(&self.address.to_string(), "/chat"),
             };
             seat.connection.out().extend_from_slice(request.as_bytes());
-            if !self.floor {
-                let hello = frame(seat.hello.as_bytes());
-                seat.connection.out().extend_from_slice(&hello);
-            }
+        }
+        if !seat.said_hello && seat.member.is_open() {
+            seat.said_hello = true;
+            let hello = frame(seat.hello.as_bytes());
+            seat.connection.out().extend_from_slice(&hello);
         }
         seat.connection.flush()?;
         while !seat.stalled
@@ -189,6 +198,10 @@ impl Crowd {
             } else {
                 seat.member.feed(bytes, tell)?;
             }
+        }
+        // The handshake was answered just now.
+        if !self.floor && !seat.said_hello && seat.member.is_open() {
+            return self.serve(place);
         }
         Ok(())
     }

@@ -139,6 +139,8 @@ enum Order {
 struct Arrival {
     socket: Socket,
     owed: Bytes,
+    /// What the client said before it had the answer to its handshake.
+    early: Bytes,
     permit: Permit,
     peer: std::net::IpAddr,
 }

@@ -53,6 +53,12 @@ impl ChatClient {
             socket,
             "GET /chat HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
         )?;
+        ChatClient::after_request(socket)
+    }
+
+    /// Reads the answer to a handshake that was asked for.
+    pub fn after_request(socket: TcpStream) -> anyhow::Result<ChatClient> {
+        socket.set_read_timeout(Some(PATIENCE))?;
         let mut client = ChatClient {
             socket,
             input: Vec::new(),

@@ -38,6 +38,8 @@ pub(super) struct Conn {
     pub(super) place: Place,
     _permit: Permit,
     reader: Messages,
+    /// What came right behind the handshake, before there was an answer to it.
+    early: Bytes,
     /// The rest of a batch that the socket took in part, then answers.
     owed: VecDeque<Bytes>,
     owed_bytes: usize,
@@ -75,7 +77,7 @@ pub(super) struct Seated {
 impl Conn {
     pub(super) fn new(
         socket: Socket,
-        owed: Bytes,
+        (owed, early): (Bytes, Bytes),
         permit: Permit,
         number: u64,
         peer: IpAddr,
@@ -88,6 +90,7 @@ impl Conn {
             place: Place::Door(now_ms + HELLO_MS),
             _permit: permit,
             reader: Messages::default(),
+            early,
             owed: VecDeque::new(),
             owed_bytes: 0,
             writable: true,
@@ -116,10 +119,17 @@ impl Conn {
         }
     }
 
-    /// Reads what came; whole messages go to `take`.
+    /// Reads what came; whole messages go to `texts`.
     pub(super) fn read(&mut self, scratch: &mut [u8], now_ms: u64, texts: &mut Vec<String>) -> Fate {
         // Its place stays as it is: the hall that it may sit in has to be told first.
         let mut leaves = false;
+        let early = std::mem::take(&mut self.early);
+        if !early.is_empty() {
+            match self.gather(&early, now_ms, texts) {
+                Ok(closes) => leaves = closes,
+                Err(fate) => return fate,
+            }
+        }
         loop {
             let count = match self.socket.read(scratch) {
                 Ok(0) => return Fate::Gone,
@@ -130,39 +140,48 @@ impl Conn {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Fate::Gone,
             };
-            (self.heard_ms, self.pinged) = (now_ms, false);
-            self.input += count;
             if leaves || matches!(self.place, Place::Leaving(_)) {
+                self.input += count;
                 if self.input > INPUT_PER_SECOND {
                     return Fate::Gone;
                 }
                 continue;
             }
-            let (mut frames, mut pongs, mut closed) = (0, Vec::new(), None);
-            let read = self.reader.read(scratch.get(..count).unwrap_or_default(), FRAME_MAX, |came| {
-                frames += 1;
-                match came {
-                    Came::Text(text) => texts.push(text),
-                    Came::Ping(pong) => pongs.push(pong),
-                    Came::Pong => {}
-                    Came::Close(answer) => closed = Some(answer),
-                }
-            });
-            self.frames += frames;
-            pongs.into_iter().for_each(|pong| self.owe(pong));
-            if let Some(answer) = closed {
-                self.owe(answer);
-                leaves = true;
-            }
-            let flood = self.input > INPUT_PER_SECOND || self.frames > FRAMES_PER_SECOND;
-            let broken =
-                read.err().or(flood.then_some(Broken(POLICY, "too much at once: wait between messages")));
-            if let Some(Broken(code, why)) = broken {
-                self.owe(close(code, why));
-                texts.clear();
-                return Fate::Leaves;
+            match self.gather(scratch.get(..count).unwrap_or_default(), now_ms, texts) {
+                Ok(closes) => leaves = closes,
+                Err(fate) => return fate,
             }
         }
+    }
+
+    /// Puts bytes together that came. Returns whether the client says goodbye; an error is what becomes of one that broke the
+    /// rules, and was told so.
+    fn gather(&mut self, bytes: &[u8], now_ms: u64, texts: &mut Vec<String>) -> Result<bool, Fate> {
+        (self.heard_ms, self.pinged) = (now_ms, false);
+        self.input += bytes.len();
+        let (mut frames, mut pongs, mut closed) = (0, Vec::new(), None);
+        let read = self.reader.read(bytes, FRAME_MAX, |came| {
+            frames += 1;
+            match came {
+                Came::Text(text) => texts.push(text),
+                Came::Ping(pong) => pongs.push(pong),
+                Came::Pong => {}
+                Came::Close(answer) => closed = Some(answer),
+            }
+        });
+        self.frames += frames;
+        pongs.into_iter().for_each(|pong| self.owe(pong));
+        let closes = closed.is_some();
+        closed.into_iter().for_each(|answer| self.owe(answer));
+        let flood = self.input > INPUT_PER_SECOND || self.frames > FRAMES_PER_SECOND;
+        let broken =
+            read.err().or(flood.then_some(Broken(POLICY, "too much at once: wait between messages")));
+        if let Some(Broken(code, why)) = broken {
+            self.owe(close(code, why));
+            texts.clear();
+            return Err(Fate::Leaves);
+        }
+        Ok(closes)
     }
 
     /// Hears nothing more, and has a moment to read what it is owed. It sits nowhere by now.

@@ -1,5 +1,6 @@
 //! From an HTTP request to a client of the chat.
 
+use bytes::Bytes;
 use tracing::warn;
 
 use super::Arrival;
@@ -50,8 +51,16 @@ pub fn request(app: &App, head: &Head) -> Result<Wanted, Response> {
     Ok(Wanted { accept })
 }
 
-/// Gives a connection whose request has `head` to a shard.
-pub fn start(app: &App, connection: Stream, head: &Head, wanted: &Wanted, permit: Permit, client: Client) {
+/// Gives a connection whose request has `head` to a shard; `early` came right behind the request.
+pub fn start(
+    app: &App,
+    connection: Stream,
+    head: &Head,
+    wanted: &Wanted,
+    permit: Permit,
+    client: Client,
+    early: Bytes,
+) {
     let headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
@@ -59,7 +68,7 @@ pub fn start(app: &App, connection: Stream, head: &Head, wanted: &Wanted, permit
     ];
     let owed = streaming_head(head, &app.cors(), 101, &headers);
     match connection.into_socket() {
-        Ok(socket) => app.chats.attach(Arrival { socket, owed, permit, peer: client.peer }),
+        Ok(socket) => app.chats.attach(Arrival { socket, owed, early, permit, peer: client.peer }),
         Err(error) => warn!(session = client.id, %error, "a client was lost on its way to the chat"),
     }
 }

@@ -132,10 +132,10 @@ impl Shard {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { socket, owed, permit, peer } = arrival;
+        let Arrival { socket, owed, early, permit, peer } = arrival;
         let now_ms = self.clock.now_ms();
         self.next_number += 1;
-        let mut conn = Conn::new(socket, owed, permit, self.next_number, peer, now_ms);
+        let mut conn = Conn::new(socket, (owed, early), permit, self.next_number, peer, now_ms);
         let slot = self.conns.vacant_entry();
         let at = slot.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
@@ -149,6 +149,7 @@ impl Shard {
             self.say_goodbye(at);
         }
         self.flush(at);
+        self.listen(at);
     }
 
     fn seat(&mut self, key: Key, seat: Seat) {
@@ -246,7 +247,6 @@ impl Shard {
 
     fn handle(&mut self, event: &Event) {
         let at = event.token().0;
-        let now_ms = self.clock.now_ms();
         if event.is_writable()
             && let Some(conn) = self.conns.get_mut(at)
         {
@@ -254,31 +254,37 @@ impl Shard {
             self.flush(at);
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            let Some(conn) = self.conns.get_mut(at) else { return };
-            let number = conn.number;
-            let mut texts = std::mem::take(&mut self.texts);
-            let fate = conn.read(&mut self.scratch, now_ms, &mut texts);
-            for text in texts.drain(..) {
-                let key = Key { at, number };
-                if self.conn(key).is_none() {
-                    break;
-                }
-                if catch_unwind(AssertUnwindSafe(|| self.hear(key, &text))).is_err() {
-                    error!("a panic while reading what a chat client said: it is cut off");
-                    self.remove(at);
-                }
-            }
-            self.texts = texts;
-            if self.conn(Key { at, number }).is_none() {
-                return;
-            }
-            match fate {
-                Fate::Gone => return self.remove(at),
-                Fate::Leaves => self.let_leave(at),
-                Fate::Stays => {}
-            }
-            self.flush(at);
+            self.listen(at);
         }
+    }
+
+    /// Hears what a client has said.
+    fn listen(&mut self, at: usize) {
+        let now_ms = self.clock.now_ms();
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        let number = conn.number;
+        let mut texts = std::mem::take(&mut self.texts);
+        let fate = conn.read(&mut self.scratch, now_ms, &mut texts);
+        for text in texts.drain(..) {
+            let key = Key { at, number };
+            if self.conn(key).is_none() {
+                break;
+            }
+            if catch_unwind(AssertUnwindSafe(|| self.hear(key, &text))).is_err() {
+                error!("a panic while reading what a chat client said: it is cut off");
+                self.remove(at);
+            }
+        }
+        self.texts = texts;
+        if self.conn(Key { at, number }).is_none() {
+            return;
+        }
+        match fate {
+            Fate::Gone => return self.remove(at),
+            Fate::Leaves => self.let_leave(at),
+            Fate::Stays => {}
+        }
+        self.flush(at);
     }
 
     /// A client said something.

@@ -60,7 +60,9 @@ pub async fn serve(app: Arc<App>, mut connection: Stream, peer: IpAddr, permit: 
         let response = match respond(&app, &head, body, client).await {
             Reply::Answer(response) => response,
             Reply::Play(granted) => return play::start(&app, connection, &head, *granted, permit, client),
-            Reply::Chat(wanted) => return chat::start(&app, connection, &head, &wanted, permit, client),
+            Reply::Chat(wanted) => {
+                return chat::start(&app, connection, &head, &wanted, permit, client, input.freeze());
+            }
         };
         let response = note_failure(response, client, requests, &head.path);
         let keep_alive = head.keep_alive();

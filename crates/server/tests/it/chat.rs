@@ -159,6 +159,20 @@ fn guests_read_and_like_and_strangers_stay_outside() {
 }
 
 #[test]
+fn a_hello_right_behind_the_handshake_is_heard() {
+    use std::io::Write as _;
+    let (_data, weir) = with_room(Settings::default());
+    let hello = json!({"t": "hello", "v": 1, "room": "r1", "guest": ""}).to_string();
+    let mut frame = vec![0x81, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(hello.as_bytes());
+    let mut socket = std::net::TcpStream::connect(weir.http).unwrap();
+    let head = "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(&[head.as_bytes(), &frame].concat()).unwrap();
+    let mut client = ChatClient::after_request(socket).unwrap();
+    assert_eq!(client.next_frame().unwrap()["t"], "welcome");
+}
+
+#[test]
 fn pages_of_other_origins_connect_only_if_they_may() {
     let data = Folder::new("chat");
     let weir = Weir::start_in(data.path(), &[("http.cors_origins", "https://shop.example")]);
