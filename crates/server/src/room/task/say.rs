@@ -1,0 +1,223 @@
+//! What people want to say: checked, filtered, asked about, paid for; then said.
+
+use std::sync::PoisonError;
+
+use control::person::Role;
+use control::room::chat::{Ack, Draft, NoDraft, Send as Say};
+use control::room::message::Body;
+use control::room::reject::{Code, Reject};
+use control::words::Verdict;
+use tracing::warn;
+
+use super::Task;
+use crate::gift;
+use crate::hooks::{self, Decision, Question};
+use crate::room::{Command, DecidedSay, Done, GivenSay};
+use crate::store::ledger::Ask;
+use crate::store::rooms::Held;
+
+/// Most gifts of one room that are on their way to the ledger. Beyond, people are told to send them again.
+const GIVING_MAX: usize = 1_000;
+
+/// Most messages of one room about which the operator's backend is being asked. Beyond, people are told to send them again.
+const ASKING_MAX: usize = 1_000;
+
+/// After how long somebody may send again what nobody gave an answer about, in milliseconds.
+const ASK_AGAIN_MS: u64 = 1_000;
+impl Task {
+    pub(super) fn say(&mut self, say: Say, done: Done<Result<Ack, Reject>>) {
+        let (now_ms, unix_ms) = (self.app.clock.now_ms(), self.app.clock.unix_ms());
+        let draft = {
+            let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
+            self.chat.check(say, &global, now_ms, unix_ms)
+        };
+        let mut draft = match draft {
+            Ok(draft) => draft,
+            Err(NoDraft::Again(ack)) => return done(Ok(ack)),
+            // The first of them will be answered; this one is asked to look again.
+            Err(NoDraft::Pending) => return done(Err(Reject::until(Code::Unavailable, 500))),
+            Err(NoDraft::Rejected(reject)) => return self.reject(reject, done),
+        };
+        if matches!(draft.send().body, Body::Gift(_)) {
+            return self.give(draft, done);
+        }
+        match self.filtered(&draft) {
+            Verdict::Clean => {}
+            Verdict::Replace(text) => draft.replace_text(text),
+            Verdict::Refuse(_) => {
+                self.chat.cancel(&draft);
+                return self.reject(Reject::new(Code::BlockedWord), done);
+            }
+            Verdict::Hold(word) => return self.hold(draft, word, done),
+        }
+        if draft.author().role < Role::Operator && self.app.hooks.asks(&question(&self.room.id, &draft)) {
+            return self.ask(draft, done);
+        }
+        self.commit(draft, done);
+    }
+
+    pub(super) fn commit(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        let (now_ms, unix_ms, media_ms) =
+            (self.app.clock.now_ms(), self.app.clock.unix_ms(), self.media_ms());
+        let (ack, message) = self.chat.commit(draft, now_ms, unix_ms, media_ms);
+        if let Some(message) = message {
+            self.publish(message);
+        }
+        done(Ok(ack));
+    }
+
+    /// Asks the operator's backend. The room does not wait; the message comes back with [`Task::decided`].
+    pub(super) fn ask(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        if self.asking >= ASKING_MAX {
+            self.chat.cancel(&draft);
+            return self.reject(Reject::until(Code::Unavailable, ASK_AGAIN_MS), done);
+        }
+        self.asking += 1;
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let decision = app.hooks.decide(&question(&room.id, &draft)).await;
+            room.decided(Box::new(DecidedSay { draft, decision, done }));
+        });
+    }
+
+    /// The backend has said whether it may be said. Its sender may have been muted meanwhile, or the show may be over.
+    pub(super) fn decided(&mut self, said: DecidedSay) {
+        let DecidedSay { mut draft, decision, done } = said;
+        self.asking = self.asking.saturating_sub(1);
+        let allowed = match decision {
+            Decision::Allow { text } => {
+                if let Some(text) = text {
+                    draft.replace_text(text);
+                }
+                let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
+                self.chat.recheck(&draft, &global, self.app.clock.unix_ms())
+            }
+            Decision::Refuse(told) if told.code == hooks::FAILED => {
+                Err(Reject::until(Code::Unavailable, ASK_AGAIN_MS))
+            }
+            Decision::Refuse(told) => {
+                let why = Some(Box::new((told.message, told.message_zh)));
+                Err(Reject { why, ..Reject::new(Code::BlockedWord) })
+            }
+        };
+        match allowed {
+            Ok(()) => self.commit(draft, done),
+            Err(reject) => {
+                self.chat.cancel(&draft);
+                self.reject(reject, done);
+            }
+        }
+    }
+
+    /// What the lists say of it. Whoever runs the server may say anything.
+    pub(super) fn filtered(&self, draft: &Draft) -> Verdict {
+        let role = draft.author().role;
+        match draft.send().body.text() {
+            Some(text) if role < Role::Operator => {
+                self.filter.check(&self.app.rooms.everywhere, text, role > Role::Viewer)
+            }
+            _ => Verdict::Clean,
+        }
+    }
+
+    /// Somebody is to look at it first. The room does not wait for the database, its sender does.
+    pub(super) fn hold(&mut self, draft: Draft, why: String, done: Done<Result<Ack, Reject>>) {
+        let held = Held {
+            id: 0,
+            at_ms: self.app.clock.unix_ms(),
+            author: (**draft.author()).clone(),
+            cid: draft.send().cid.clone(),
+            reply_to: draft.send().reply_to,
+            mentions: draft.send().mentions.clone(),
+            body: draft.send().body.clone(),
+            why,
+        };
+        self.chat.hold(&draft, self.app.clock.now_ms());
+        self.app.rooms.figures.reject(Code::Held);
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let Some(store) = app.rooms.store() else { return };
+            let kept = store.rooms.hold(&room.id, &held).await;
+            if !matches!(kept, Ok(Some(_))) {
+                let (user, cid) = (held.author.id, held.cid);
+                let _ = room.commands.send(Command::Forget { user, cid });
+            }
+            done(Err(match kept {
+                Ok(Some(_)) => Reject::new(Code::Held),
+                // As many wait as may: somebody has to look at them.
+                Ok(None) => Reject::new(Code::Unavailable),
+                Err(error) => {
+                    warn!(room = %room.id, %error, "a message that somebody should look at is lost");
+                    Reject::until(Code::Unavailable, 2_000)
+                }
+            }));
+        });
+    }
+
+    /// Lets a gift go to the ledger; it comes back with [`Task::given`].
+    pub(super) fn give(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
+        if self.giving >= GIVING_MAX {
+            self.chat.cancel(&draft);
+            return self.reject(Reject::until(Code::Unavailable, 1_000), done);
+        }
+        self.giving += 1;
+        let (app, room) = (self.app.clone(), self.room.clone());
+        tokio::spawn(async move {
+            let given = gift::give(&app, &room.id, draft.send()).await;
+            room.given(Box::new(GivenSay { draft, given, done }));
+        });
+    }
+
+    /// A gift is in the ledger, or is not: now it is shown and its sender is told.
+    pub(super) fn given(&mut self, said: GivenSay) {
+        let GivenSay { mut draft, given, done } = said;
+        self.giving = self.giving.saturating_sub(1);
+        let given = match given {
+            Ok(given) => given,
+            Err(reject) => {
+                self.chat.cancel(&draft);
+                return self.reject(reject, done);
+            }
+        };
+        let now_ms = self.app.clock.now_ms();
+        if let Some(seq) = given.entry.seq {
+            let ack = Ack { seq, at_ms: given.entry.at_ms };
+            self.chat.settle(&draft, ack, now_ms);
+            return done(Ok(ack));
+        }
+        let combo = self.combos.add(&given.entry.user, &given.entry.gift, given.entry.count, now_ms);
+        draft.set_body(Body::Gift(given.shown(combo)));
+        let media_ms = self.media_ms();
+        let (ack, message) = self.chat.commit(draft, now_ms, self.app.clock.unix_ms(), media_ms);
+        if let Some(message) = message {
+            self.publish(message);
+        }
+        if let Some(store) = self.app.rooms.store() {
+            store.ledger.note(Ask::Shown { ledger: given.entry.id, seq: ack.seq });
+        }
+        if given.is_new {
+            let count = u64::from(given.entry.count);
+            self.totals.gifts += count;
+            self.totals.gift_value += given.entry.total;
+            self.minute.gifts += count;
+        }
+        done(Ok(ack));
+    }
+
+    pub(super) fn reject(&mut self, reject: Reject, done: Done<Result<Ack, Reject>>) {
+        self.app.rooms.figures.reject(reject.code);
+        done(Err(reject));
+    }
+}
+
+/// What is asked of a message.
+fn question<'a>(room: &'a str, draft: &'a Draft) -> Question<'a> {
+    let send = draft.send();
+    let text = match &send.body {
+        Body::Text(text) | Body::Notice(text) => text,
+        Body::Image(image) => &image.url,
+        Body::Custom(custom) => &custom.data,
+        Body::Gift(_) | Body::Event(_) => "",
+    };
+    Question::Send { room, user: &send.user, kind: send.body.kind(), text }
+}
