@@ -55,8 +55,8 @@ pub(super) struct Conn {
 pub(super) enum Place {
     /// It has until then to say who it is.
     Door(u64),
-    /// It has said so, and is let in or not.
-    Waiting,
+    /// It has said so, and is let in or not; at the latest by then.
+    Waiting(u64),
     Seated(Seated),
     /// It has been told the end, and has until then to read it.
     Leaving(u64),
@@ -290,6 +290,8 @@ impl Conn {
         let silent = now_ms.saturating_sub(self.heard_ms);
         match self.place {
             Place::Door(until) if now_ms >= until => return Some("no hello"),
+            // Whoever was to answer has not: the client comes again.
+            Place::Waiting(until) if now_ms >= until => return Some("not let in"),
             Place::Leaving(until) if now_ms >= until => return Some("left"),
             _ => {}
         }

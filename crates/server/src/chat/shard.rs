@@ -17,7 +17,7 @@ use tracing::{debug, error};
 use super::asked::{self, Asked};
 use super::conn::{Conn, Fate, Place, Seated};
 use super::hall::Hall;
-use super::{Arrival, Inbox, Key, Order, Seat, hello, order, wire};
+use super::{Arrival, HELLO_MS, Inbox, Key, Order, Seat, hello, order, wire};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::http::websocket::messages::POLICY;
@@ -156,7 +156,7 @@ impl Shard {
         let Seat { room, user, crew, guest, welcome } = seat;
         let now_ms = self.clock.now_ms();
         let number = room.number;
-        let is_waiting = self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting));
+        let is_waiting = self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting(_)));
         if !is_waiting {
             return room.leave(&user, 0);
         }
@@ -289,18 +289,19 @@ impl Shard {
 
     /// A client said something.
     fn hear(&mut self, key: Key, text: &str) {
+        let now_ms = self.clock.now_ms();
         let Some(conn) = self.conn(key) else { return };
         let peer = conn.peer;
         let seated = match &conn.place {
             Place::Seated(seated) => Some((seated.user.clone(), seated.hall, seated.crew, seated.guest)),
             Place::Door(_) => None,
-            Place::Waiting => return self.tell_early(key, text),
+            Place::Waiting(_) => return self.tell_early(key, text),
             Place::Leaving(_) => return,
         };
         let Some((user, hall, crew, guest)) = seated else {
             return match asked::parse(text, "") {
                 Ok(Asked::Hello(asked)) => {
-                    conn.place = Place::Waiting;
+                    conn.place = Place::Waiting(now_ms + HELLO_MS);
                     let (app, inbox) = (self.app.clone(), self.inbox.clone());
                     self.runtime.spawn(hello::greet(app, inbox, key, asked, peer));
                 }
@@ -452,7 +453,9 @@ impl Shard {
         if !matches!(conn.place, Place::Seated(_)) {
             return;
         }
-        let Place::Seated(seated) = std::mem::replace(&mut conn.place, Place::Waiting) else { return };
+        let Place::Seated(seated) = std::mem::replace(&mut conn.place, Place::Waiting(now_ms)) else {
+            return;
+        };
         let Some(hall) = self.halls.get_mut(seated.hall) else { return };
         hall.members.swap_remove(seated.index);
         hall.moved = true;
