@@ -67,6 +67,13 @@ impl Hall {
         !std::mem::replace(&mut self.due, true)
     }
 
+    /// The next members of the round, at most so many. There may be fewer than were seen to already, as members leave meanwhile.
+    pub(super) fn take_turn(&mut self, most: usize) -> std::ops::Range<usize> {
+        let from = self.swept.min(self.members.len());
+        self.swept = (from + most).min(self.members.len());
+        from..self.swept
+    }
+
     /// After some members were written to: whether the hall stays in the list, for the rest of them or for another round.
     pub(super) fn settle(&mut self) -> bool {
         if self.swept < self.members.len() {
@@ -124,6 +131,21 @@ mod tests {
         (hall.swept, hall.needed) = (3, Some(3));
         assert!(!hall.settle());
         assert_eq!((hall.first(), hall.since(0).count()), (3, 0));
+    }
+
+    #[test]
+    fn a_round_goes_on_when_most_have_left() {
+        let mut hall = Hall::new(testing::room());
+        hall.members = (0..100).collect();
+        assert!(hall.push(Bytes::from_static(b"a"), 1));
+        assert_eq!(hall.take_turn(60), 0..60);
+        assert!(hall.settle());
+        hall.members.truncate(10);
+        hall.moved = true;
+        assert_eq!(hall.take_turn(60), 10..10);
+        hall.needed = Some(0);
+        assert!(hall.settle(), "who took the place of others is to be seen to");
+        assert_eq!(hall.take_turn(60), 0..10);
     }
 
     #[test]

@@ -221,11 +221,11 @@ impl Shard {
     fn sweep_hall(&mut self, at: usize, most: usize, now_ms: u64) -> usize {
         let (mut gone, mut count) = (Vec::new(), 0);
         if let Some(hall) = self.halls.get_mut(at) {
-            let from = hall.swept;
-            let to = (from + most).min(hall.members.len());
-            (hall.swept, count) = (to, to - from);
+            let range = hall.take_turn(most);
+            let to = range.end;
+            count = range.len();
             let figures = &self.inbox.figures;
-            for &member in hall.members.get(from..to).unwrap_or_default() {
+            for &member in hall.members.get(range).unwrap_or_default() {
                 let Some(conn) = self.conns.get_mut(member) else { continue };
                 match catch_unwind(AssertUnwindSafe(|| conn.catch_up(hall, figures, now_ms))) {
                     Ok(Fate::Stays | Fate::Leaves) => {}
