@@ -33,7 +33,7 @@ use crate::app::App;
 use crate::net::{Permit, Socket};
 use crate::room::{Batch, Outlet, Room, Whom};
 
-pub use open::{PATH, Wanted, request, start};
+pub use open::{Wanted, request, start};
 pub use wire::item;
 
 /// Most shards.

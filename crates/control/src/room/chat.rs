@@ -201,6 +201,19 @@ impl Chat {
         &mut self.sanctions
     }
 
+    /// Whether a sanction is in force against somebody, here or on the whole server, and until when.
+    pub fn sanctioned(
+        &self,
+        kind: Kind,
+        user: &str,
+        address: Option<IpAddr>,
+        global: &Sanctions,
+        unix_ms: i64,
+    ) -> Option<Option<i64>> {
+        let in_force = |all: &Sanctions| all.find(kind, user, address, unix_ms);
+        in_force(&self.sanctions).or_else(|| in_force(global))
+    }
+
     /// People here, each once.
     pub fn online(&self) -> usize {
         self.members.len()
@@ -235,8 +248,7 @@ impl Chat {
         unix_ms: i64,
     ) -> Result<Joined, Reject> {
         let operator = person.role == Role::Operator;
-        let banned = |all: &Sanctions| all.find(Kind::Ban, &person.id, address, unix_ms).is_some();
-        if !operator && (banned(&self.sanctions) || banned(global)) {
+        if !operator && self.sanctioned(Kind::Ban, &person.id, address, global, unix_ms).is_some() {
             return Err(Reject::new(Code::Banned));
         }
         if person.guest && !self.settings.guests {
@@ -295,8 +307,7 @@ impl Chat {
         self.may_speak(&author, guest, address, &send, global, unix_ms)?;
         self.is_right(&send, author.role)?;
         self.is_time(&author, &send, now_ms)?;
-        let hidden = |all: &Sanctions| all.find(Kind::Hide, &send.user, address, unix_ms).is_some();
-        let hidden = hidden(&self.sanctions) || hidden(global);
+        let hidden = self.sanctioned(Kind::Hide, &send.user, address, global, unix_ms).is_some();
         self.answers.keep(&send.user, &send.cid, Answer::Pending, now_ms);
         Ok(Draft { author, send, hidden })
     }
@@ -406,10 +417,7 @@ impl Chat {
         if author.role == Role::Operator {
             return Ok(());
         }
-        let found = |kind| {
-            let here = self.sanctions.find(kind, &send.user, address, unix_ms);
-            here.or_else(|| global.find(kind, &send.user, address, unix_ms))
-        };
+        let found = |kind| self.sanctioned(kind, &send.user, address, global, unix_ms);
         if found(Kind::Ban).is_some() {
             return Err(Reject::new(Code::Banned));
         }

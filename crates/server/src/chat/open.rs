@@ -11,9 +11,6 @@ use crate::http::viewer::Client;
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
 
-/// Where the chat is.
-pub const PATH: &str = "/chat";
-
 /// A request that may become a client.
 pub struct Wanted {
     accept: String,

@@ -1,7 +1,7 @@
 //! What moderators and the operator's backend do to a room: written down first, then done.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use control::room::chat::Ack;
 use control::room::message::{Author, Body};
@@ -246,7 +246,7 @@ pub async fn sanction_everywhere(
         at_ms: now_ms,
     };
     put(&store.rooms, of_all).await?;
-    app.rooms.global.write().unwrap_or_else(PoisonError::into_inner).set(kind, subject.clone(), until);
+    app.rooms.global_mut().set(kind, subject.clone(), until);
     if kind == Kind::Ban {
         let whom = match subject {
             Subject::User(user) => Whom::User(user),
@@ -266,6 +266,6 @@ pub async fn lift_everywhere(
 ) -> Result<bool, Refusal> {
     let store = app.rooms.store().ok_or_else(|| Reject::until(Code::Unavailable, 2_000))?;
     let lifted = store.rooms.lift("", kind, subject, &by.to_string(), app.clock.unix_ms()).await?;
-    app.rooms.global.write().unwrap_or_else(PoisonError::into_inner).lift(kind, subject);
+    app.rooms.global_mut().lift(kind, subject);
     Ok(lifted)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use control::room::chat::Ack;
 use control::room::is_id;
@@ -31,7 +31,7 @@ pub struct Rooms {
     loading: AsyncMutex<()>,
     last: AtomicU64,
     /// Sanctions of the whole server.
-    pub(super) global: Arc<RwLock<Sanctions>>,
+    global: RwLock<Sanctions>,
     /// Words and links of the whole server.
     pub(super) everywhere: Everywhere,
     outlet: OnceLock<Arc<dyn Outlet>>,
@@ -185,9 +185,19 @@ impl Rooms {
         self.everywhere.set_links(links);
     }
 
+    /// The sanctions of the whole server.
+    pub(super) fn global(&self) -> RwLockReadGuard<'_, Sanctions> {
+        self.global.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn global_mut(&self) -> RwLockWriteGuard<'_, Sanctions> {
+        self.global.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts in force what the database holds for the whole server.
     pub(super) fn set_global(&self, sanctions: Sanctions) {
-        *self.global.write().unwrap_or_else(PoisonError::into_inner) = sanctions;
+        *self.global_mut() = sanctions;
     }
 
     /// Ends the connections of somebody in every room.

@@ -3,8 +3,8 @@
 mod effect;
 mod say;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use control::room::Since;
@@ -247,11 +247,7 @@ impl Task {
         let Join { mut person, address, since, inviter, done } = join;
         person.role = self.about.role_of(&person.id, person.role);
         let unix_ms = self.app.clock.unix_ms();
-        let joined = {
-            let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
-            self.chat.join(&person, address, &global, unix_ms)
-        };
-        let joined = match joined {
+        let joined = match self.chat.join(&person, address, &self.app.rooms.global(), unix_ms) {
             Ok(joined) => joined,
             Err(reject) => {
                 self.app.rooms.figures.reject(reject.code);
@@ -268,18 +264,7 @@ impl Task {
             self.app.rooms.figures.joins.fetch_add(1, Ordering::Relaxed);
             self.count_online();
             self.tell_member(event::MEMBER_JOINED, &you, person.guest);
-            self.writer.visit(
-                &self.room.id,
-                Visit {
-                    user: person.id.clone(),
-                    name: person.name.clone(),
-                    avatar: person.avatar.clone(),
-                    inviter,
-                    at_ms: unix_ms,
-                    visits: 1,
-                    watch_ms: 0,
-                },
-            );
+            self.visit(&you, inviter, 1, 0);
         }
         let ours = |since: &Since| *since.epoch == *self.epoch;
         let last = self.chat.last_seq();
@@ -290,10 +275,9 @@ impl Task {
             let count = if gap.is_some() { &figures.recovered } else { &figures.not_recovered };
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let muted = self.chat.sanctions().find(Kind::Mute, &person.id, address, unix_ms).is_some() || {
-            let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
-            global.find(Kind::Mute, &person.id, address, unix_ms).is_some()
-        };
+        let global = self.app.rooms.global();
+        let muted = self.chat.sanctioned(Kind::Mute, &person.id, address, &global, unix_ms).is_some();
+        drop(global);
         // What has not gone out yet comes to the newcomer too, with the next batch.
         let recovered = gap.is_some();
         let mut messages = gap.unwrap_or_else(|| self.ring.recent(RECENT + self.pending.len()));
@@ -319,18 +303,14 @@ impl Task {
             self.count_online();
             self.tell_member(event::MEMBER_LEFT, &author, guest);
         }
-        self.writer.visit(
-            &self.room.id,
-            Visit {
-                user: user.to_owned(),
-                name: author.name.clone(),
-                avatar: author.avatar.clone(),
-                inviter: None,
-                at_ms: self.app.clock.unix_ms(),
-                visits: 0,
-                watch_ms: watched_ms,
-            },
-        );
+        self.visit(&author, None, 0, watched_ms);
+    }
+
+    /// Somebody came, or was here for so long.
+    fn visit(&self, who: &Author, inviter: Option<String>, visits: u64, watch_ms: u64) {
+        let (user, name, avatar) = (who.id.clone(), who.name.clone(), who.avatar.clone());
+        let at_ms = self.app.clock.unix_ms();
+        self.writer.visit(&self.room.id, Visit { user, name, avatar, inviter, at_ms, visits, watch_ms });
     }
 
     fn tell_member(&self, kind: &str, who: &Author, guest: bool) {

@@ -1,7 +1,5 @@
 //! What people want to say: checked, filtered, asked about, paid for; then said.
 
-use std::sync::PoisonError;
-
 use control::person::Role;
 use control::room::chat::{Ack, Draft, NoDraft, Send as Say};
 use control::room::message::Body;
@@ -24,14 +22,12 @@ const ASKING_MAX: usize = 1_000;
 
 /// After how long somebody may send again what nobody gave an answer about, in milliseconds.
 const ASK_AGAIN_MS: u64 = 1_000;
+
 impl Task {
     pub(super) fn say(&mut self, say: Say, done: Done<Result<Ack, Reject>>) {
         let (now_ms, unix_ms) = (self.app.clock.now_ms(), self.app.clock.unix_ms());
-        let draft = {
-            let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
-            self.chat.check(say, &global, now_ms, unix_ms)
-        };
-        let mut draft = match draft {
+        let checked = self.chat.check(say, &self.app.rooms.global(), now_ms, unix_ms);
+        let mut draft = match checked {
             Ok(draft) => draft,
             Err(NoDraft::Again(ack)) => return done(Ok(ack)),
             // The first of them will be answered; this one is asked to look again.
@@ -89,8 +85,7 @@ impl Task {
                 if let Some(text) = text {
                     draft.replace_text(text);
                 }
-                let global = self.app.rooms.global.read().unwrap_or_else(PoisonError::into_inner);
-                self.chat.recheck(&draft, &global, self.app.clock.unix_ms())
+                self.chat.recheck(&draft, &self.app.rooms.global(), self.app.clock.unix_ms())
             }
             Decision::Refuse(told) if told.code == hooks::FAILED => {
                 Err(Reject::until(Code::Unavailable, ASK_AGAIN_MS))
