@@ -2,7 +2,7 @@
 //!
 //! `config/default.toml` is built in and is the only place where a default stands; its keys and the types of their
 //! values are also what a file, the environment and the flags are checked against. The types below give each key a
-//! place in the program. Precedence: defaults, file, environment (`WEIR__SECTION__KEY`), flags.
+//! place in the program, and are all here, one after the other as in that file, which is why this one is long. Precedence: defaults, file, environment (`WEIR__SECTION__KEY`), flags.
 
 mod check;
 mod domains;

@@ -1,24 +1,19 @@
 //! What values may be: bounds of single keys, and what keys must be to one another.
 
+mod backend;
+mod tls;
+
 use std::net::{IpAddr, SocketAddr};
 
 use control::address::Network;
 use control::name;
 use control::referrer::Site;
-
-use super::problem::{Fault, Problem};
-use super::{
-    Algorithm, Config, Domain, Forbid, HookForm, Layers, Record, Relay, RelayKind, Role, Rules, Scheme,
-    UserKey, UserSigApp, WalletMode,
-};
 use control::words::HOSTS_MAX;
 
-use crate::identity;
-use crate::net::Guard;
-use crate::outbound::Address;
+use super::problem::{Fault, Problem};
+use super::{Config, Domain, Forbid, Layers, Record, Relay, RelayKind, Role, Rules, Scheme};
 use crate::relay::{ANY, expand};
 use crate::store::Format;
-use crate::webhook::SigningKey;
 
 /// The least and the most of every number that can be set. `default.toml` tells them in words.
 const RANGES: &[(&str, i64, i64)] = &[
@@ -114,13 +109,6 @@ const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 const HOOK_FORMS: &[&str] = &["weir", "srs"];
 const ON_FAILURE: &[&str] = &["refuse", "allow"];
 
-/// Most webhooks, and most addresses of one hook.
-const WEBHOOKS_MAX: usize = 50;
-const HOOK_URLS_MAX: usize = 10;
-
-/// Most names in one certificate: what Let's Encrypt takes.
-const DOMAINS_MAX: usize = 100;
-
 /// Longest beginning of objects' names, in bytes.
 const PREFIX_MAX: usize = 200;
 
@@ -195,8 +183,8 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
             "没有任何监听地址：请设置 `http.listen` 或 `rtmp.listen`",
         );
     }
-    tls(config, &mut found);
-    acme(config, &mut found);
+    tls::tls(config, &mut found);
+    tls::acme(config, &mut found);
     if !config.server.public_host.is_empty() && !is_host(&config.server.public_host) {
         found.rule(
             "server.public_host",
@@ -229,7 +217,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     }
     hls(config, &mut found);
     storage(config, &mut found);
-    wallet(config, &mut found);
+    backend::wallet(config, &mut found);
     demo(config, &mut found);
     rules_of("push", Role::Push, &config.push, &mut found);
     rules_of("play", Role::Play, &config.play, &mut found);
@@ -259,8 +247,8 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     forbids(&config.forbid, &mut found);
     relays(&config.relay, &mut found);
     records(&config.record, &config.domain, &mut found);
-    user_keys(&config.user_key, &mut found);
-    usersigs(&config.usersig, &mut found);
+    backend::user_keys(&config.user_key, &mut found);
+    backend::usersigs(&config.usersig, &mut found);
     if !is_word(&config.identity.audience) && !config.identity.audience.is_empty() {
         found.rule(
             "identity.audience",
@@ -277,8 +265,8 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
             format!("`chat.link_hosts` 应为最多 {HOSTS_MAX} 个主机名，如 shop.example.com"),
         );
     }
-    webhooks(config, &mut found);
-    hooks(config, &mut found);
+    backend::webhooks(config, &mut found);
+    backend::hooks(config, &mut found);
     if config.recordings.resume_free_mb < config.recordings.min_free_mb {
         found.rule(
             "recordings.resume_free_mb",
@@ -302,76 +290,6 @@ fn range(key: &str) -> Option<(i64, i64)> {
         }
         Some((_, leaf)) => known(&format!("push.{leaf}")),
         None => known(key),
-    }
-}
-
-fn tls(config: &Config, found: &mut Found<'_>) {
-    if config.tls.cert_file.is_empty() != config.tls.key_file.is_empty() {
-        let set = if config.tls.cert_file.is_empty() { "tls.key_file" } else { "tls.cert_file" };
-        found.rule(
-            set,
-            "`tls.cert_file` and `tls.key_file` go together: set both or none",
-            "`tls.cert_file` 和 `tls.key_file` 要么都设，要么都不设",
-        );
-    }
-    for (key, address) in
-        [("http.tls_listen", &config.http.tls_listen), ("rtmp.tls_listen", &config.rtmp.tls_listen)]
-    {
-        if !address.is_empty() && config.tls.cert_file.is_empty() && config.acme.domains.is_empty() {
-            found.rule(
-                key,
-                format!(
-                    "`{key}` needs a certificate: set `tls.cert_file` and `tls.key_file`, or `acme.domains`"
-                ),
-                format!("`{key}` 需要证书：请设置 `tls.cert_file` 和 `tls.key_file`，或 `acme.domains`"),
-            );
-        }
-    }
-}
-
-fn acme(config: &Config, found: &mut Found<'_>) {
-    let acme = &config.acme;
-    let is_url = |text: &str| {
-        text.strip_prefix("https://").is_some_and(|rest| {
-            !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(|byte| byte.is_ascii_graphic())
-        })
-    };
-    if !is_url(&acme.directory) {
-        found.rule(
-            "acme.directory",
-            "`acme.directory` must begin with https://",
-            "`acme.directory` 应以 https:// 开头",
-        );
-    }
-    if !acme.email.is_empty()
-        && (!acme.email.contains('@') || !acme.email.bytes().all(|b| b.is_ascii_graphic()))
-    {
-        found.rule("acme.email", "`acme.email` must be an e-mail address", "`acme.email` 应是邮箱地址");
-    }
-    if acme.domains.is_empty() {
-        return;
-    }
-    let is_name = |name: &String| is_host(name) && name.parse::<IpAddr>().is_err();
-    if acme.domains.len() > DOMAINS_MAX || !acme.domains.iter().all(is_name) {
-        found.rule(
-            "acme.domains",
-            format!("`acme.domains` takes at most {DOMAINS_MAX} host names, such as live.example.com; no wildcards and no IP addresses"),
-            format!("`acme.domains` 最多 {DOMAINS_MAX} 个域名，如 live.example.com；不支持通配符和 IP"),
-        );
-    }
-    if !config.tls.cert_file.is_empty() {
-        found.rule(
-            "acme.domains",
-            "`acme.domains` and `tls.cert_file` are two places for one certificate: set one of them",
-            "`acme.domains` 和 `tls.cert_file` 只能设一个：证书只有一个来源",
-        );
-    }
-    if config.http.tls_listen.is_empty() && config.rtmp.tls_listen.is_empty() {
-        found.rule(
-            "acme.domains",
-            "`acme.domains` gets a certificate that nobody would see: set `http.tls_listen` or `rtmp.tls_listen`",
-            "`acme.domains` 申请的证书没有用处：请设置 `http.tls_listen` 或 `rtmp.tls_listen`",
-        );
     }
 }
 
@@ -451,34 +369,6 @@ fn storage(config: &Config, found: &mut Found<'_>) {
             "storage.prefix",
             "`storage.prefix` must be like weir/live: letters, digits, - _ . and /",
             "`storage.prefix` 应形如 weir/live：字母、数字、- _ . 和 /",
-        );
-    }
-}
-
-fn wallet(config: &Config, found: &mut Found<'_>) {
-    let wallet = &config.wallet;
-    if wallet.url.is_empty() || wallet.mode != WalletMode::Webhook {
-        return;
-    }
-    let guard = Guard::new(wallet.allow_private);
-    match Address::parse(wallet.url.expose()) {
-        Err(bad) => found.rule(
-            "wallet.url",
-            format!("`wallet.url`: {bad}"),
-            format!("`wallet.url`：{}", bad.message_zh()),
-        ),
-        Ok(address) if guard.check(address.host()).is_err() => found.rule(
-            "wallet.url",
-            "`wallet.url` is a private address: set `wallet.allow_private` if it is meant",
-            "`wallet.url` 是内网地址：确实需要时请设置 `wallet.allow_private`",
-        ),
-        Ok(_) => {}
-    }
-    if let Err(bad) = SigningKey::parse(wallet.secret.expose()) {
-        found.rule(
-            "wallet.secret",
-            format!("`wallet.secret` {bad}"),
-            format!("`wallet.secret` {}", bad.message_zh()),
         );
     }
 }
@@ -652,77 +542,6 @@ fn records(records: &[Record], domains: &[Domain], found: &mut Found<'_>) {
     }
 }
 
-fn user_keys(keys: &[UserKey], found: &mut Found<'_>) {
-    for (number, key) in keys.iter().enumerate() {
-        let name = |leaf: &str| format!("user_key[{number}].{leaf}");
-        let kid = name("kid");
-        if !is_word(&key.kid) || key.kid == identity::OWN_KEY {
-            let own = identity::OWN_KEY;
-            found.rule(
-                &kid,
-                format!("`{kid}` must have 1 to {KID_MAX} visible ASCII characters, and not be {own:?}, which is the generated key"),
-                format!("`{kid}` 应为 1 到 {KID_MAX} 个可见 ASCII 字符，且不能是 {own:?}（自动生成的密钥）"),
-            );
-        }
-        if keys.iter().take(number).any(|other| other.kid == key.kid) {
-            found.rule(
-                &kid,
-                format!("`{kid}`: this name has a section already"),
-                format!("`{kid}`：这个名称已经写过"),
-            );
-        }
-        let (secret, public) = (name("secret"), name("public_key"));
-        let file = name("public_key_file");
-        let publics = [&key.public_key, &key.public_key_file].iter().filter(|text| !text.is_empty()).count();
-        if key.algorithm == Algorithm::Hs256 {
-            let least = identity::SECRET_MIN;
-            if key.secret.expose().len() < least {
-                found.rule(
-                    &secret,
-                    format!("`{secret}` must have at least {least} bytes: `openssl rand -hex 32` makes one"),
-                    format!("`{secret}` 至少 {least} 字节：可用 `openssl rand -hex 32` 生成"),
-                );
-            }
-            if publics > 0 {
-                found.rule(
-                    &public,
-                    format!("`{public}` is for ES256 and EdDSA; HS256 has `{secret}`"),
-                    format!("`{public}` 用于 ES256 和 EdDSA；HS256 用 `{secret}`"),
-                );
-            }
-            continue;
-        }
-        if publics != 1 || !key.secret.is_empty() {
-            found.rule(
-                &public,
-                format!("this algorithm has one of `{public}` and `{file}`, and no `{secret}`"),
-                format!("此算法需要 `{public}` 或 `{file}` 之一，没有 `{secret}`"),
-            );
-        } else if !key.public_key.is_empty()
-            && let Err(error) = identity::public_key(key.algorithm, &key.public_key)
-        {
-            found.rule(&public, format!("`{public}`: {error}"), format!("`{public}` 不正确：{error}"));
-        }
-    }
-}
-
-fn usersigs(apps: &[UserSigApp], found: &mut Found<'_>) {
-    for (number, app) in apps.iter().enumerate() {
-        let key = format!("usersig[{number}].sdk_app_id");
-        if apps.iter().take(number).any(|other| other.sdk_app_id == app.sdk_app_id) {
-            found.rule(
-                &key,
-                format!("`{key}`: this app has a section already"),
-                format!("`{key}`：这个应用已经写过"),
-            );
-        }
-        let key = format!("usersig[{number}].key");
-        if app.key.is_empty() {
-            found.rule(&key, format!("`{key}` must not be empty"), format!("`{key}` 不能为空"));
-        }
-    }
-}
-
 struct Found<'a> {
     layers: &'a Layers,
     problems: &'a mut Vec<Problem>,
@@ -732,128 +551,6 @@ impl Found<'_> {
     fn rule(&mut self, key: &str, en: impl Into<String>, zh: impl Into<String>) {
         let fault = Fault::Rule { en: en.into(), zh: zh.into() };
         self.problems.push(Problem { place: self.layers.place(key), fault });
-    }
-}
-
-/// A host name or an IP address (without the brackets of an URL).
-fn webhooks(config: &Config, found: &mut Found<'_>) {
-    if config.webhook.len() > WEBHOOKS_MAX {
-        found.rule(
-            "webhook[0].name",
-            format!("there may be {WEBHOOKS_MAX} sections [[webhook]] at most"),
-            format!("[[webhook]] 最多 {WEBHOOKS_MAX} 段"),
-        );
-    }
-    for (number, webhook) in config.webhook.iter().enumerate() {
-        let key = |leaf: &str| format!("webhook[{number}].{leaf}");
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let is_name = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(plain);
-        let name = key("name");
-        if !is_name(&webhook.name) {
-            found.rule(
-                &name,
-                format!("`{name}` must be 1 to 64 letters, digits, - and _"),
-                format!("`{name}` 应为 1 到 64 个字母、数字、- 和 _"),
-            );
-        } else if config.webhook.iter().take(number).any(|earlier| earlier.name == webhook.name) {
-            found.rule(
-                &name,
-                format!("`{name}`: another [[webhook]] has this name"),
-                format!("`{name}`：另一段 [[webhook]] 已用此名"),
-            );
-        }
-        address(&key("url"), webhook.url.expose(), webhook.allow_private, found);
-        let pattern = |pattern: &str| {
-            let body = pattern.strip_suffix(".*").unwrap_or(pattern);
-            let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| plain(byte) && byte != b'-');
-            pattern == "*" || (pattern.len() <= 64 && body.split('.').all(word))
-        };
-        if webhook.events.is_empty() || !webhook.events.iter().all(|events| pattern(events)) {
-            let events = key("events");
-            found.rule(
-                &events,
-                format!(
-                    "`{events}` must be kinds of events, such as \"stream.started\", \"stream.*\" or \"*\""
-                ),
-                format!("`{events}` 应为事件名，如 \"stream.started\"、\"stream.*\" 或 \"*\""),
-            );
-        }
-        secret(&key("secret"), webhook.secret.expose(), false, found);
-        secret(&key("backup_secret"), webhook.backup_secret.expose(), true, found);
-    }
-}
-
-fn hooks(config: &Config, found: &mut Found<'_>) {
-    let hooks = &config.hooks;
-    let asked = [
-        ("hooks.on_publish", &hooks.on_publish),
-        ("hooks.on_play", &hooks.on_play),
-        ("hooks.on_join", &hooks.on_join),
-        ("hooks.on_send", &hooks.on_send),
-    ];
-    let told = [
-        ("hooks.on_unpublish", &hooks.on_unpublish),
-        ("hooks.on_stop", &hooks.on_stop),
-        ("hooks.on_dvr", &hooks.on_dvr),
-        ("hooks.on_hls", &hooks.on_hls),
-    ];
-    for (key, urls) in asked.into_iter().chain(told) {
-        if urls.len() > HOOK_URLS_MAX {
-            found.rule(
-                key,
-                format!("`{key}` takes {HOOK_URLS_MAX} addresses at most"),
-                format!("`{key}` 最多 {HOOK_URLS_MAX} 个地址"),
-            );
-        }
-        urls.iter().for_each(|url| address(key, url.expose(), hooks.allow_private, found));
-    }
-    for (key, urls) in told.into_iter().filter(|_| hooks.form == HookForm::Weir) {
-        if !urls.is_empty() {
-            found.rule(
-                key,
-                format!("`{key}` is of SRS's form only: set `hooks.form` = \"srs\", or use a [[webhook]]"),
-                format!("`{key}` 只用于 SRS 格式：请设 `hooks.form` = \"srs\"，或改用 [[webhook]]"),
-            );
-        }
-    }
-    for (key, urls) in [("hooks.on_join", &hooks.on_join), ("hooks.on_send", &hooks.on_send)] {
-        if hooks.form == HookForm::Srs && !urls.is_empty() {
-            found.rule(
-                key,
-                format!("`{key}` is of our own form only: SRS knows no rooms"),
-                format!("`{key}` 只用于 weir 格式：SRS 没有聊天室"),
-            );
-        }
-    }
-    let is_asked = asked.iter().any(|(_, urls)| !urls.is_empty());
-    secret("hooks.secret", hooks.secret.expose(), !is_asked || hooks.form == HookForm::Srs, found);
-    secret("hooks.backup_secret", hooks.backup_secret.expose(), true, found);
-}
-
-/// An address that is called.
-fn address(key: &str, url: &str, allow_private: bool, found: &mut Found<'_>) {
-    match Address::parse(url) {
-        Err(bad) => {
-            found.rule(key, format!("`{key}`: {bad}"), format!("`{key}`：{}", bad.message_zh()));
-        }
-        Ok(address) if Guard::new(allow_private).check(address.host()).is_err() => {
-            found.rule(
-                key,
-                format!("`{key}` is on a private address: allow_private = true allows that"),
-                format!("`{key}` 是内网地址：需要设 allow_private = true"),
-            );
-        }
-        Ok(_) => {}
-    }
-}
-
-/// A secret that signs what is sent.
-fn secret(key: &str, text: &str, may_be_empty: bool, found: &mut Found<'_>) {
-    if text.is_empty() && may_be_empty {
-        return;
-    }
-    if let Err(bad) = SigningKey::parse(text) {
-        found.rule(key, format!("`{key}` {bad}"), format!("`{key}` {}", bad.message_zh()));
     }
 }
 
