@@ -63,7 +63,8 @@ fn try_to_enter(weir: &Weir, user: &str, more: Value) -> anyhow::Result<ChatClie
     ChatClient::enter(weir.http, &hello)
 }
 
-fn enter(weir: &Weir, user: &str) -> ChatClient {
+/// Somebody in room `r1`.
+pub fn enter(weir: &Weir, user: &str) -> ChatClient {
     try_to_enter(weir, user, json!({})).expect("a welcome")
 }
 

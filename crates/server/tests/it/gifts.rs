@@ -6,55 +6,22 @@ mod money;
 
 use std::time::{Duration, Instant};
 
-use control::person::{Person, Role};
-use control::room::about::{About, Host};
 use control::room::settings::Settings;
-use control::room::show::State;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use testkit::chat::ChatClient;
 use testkit::http;
-use weir::identity::Wish;
 
 use crate::api::{Api, assert_error, conforms, json as json_of};
+use crate::chat::room;
+pub use crate::chat::{enter, token};
 use crate::harness::Weir;
 
 /// A room of a host and a helper.
 pub fn make_room(weir: &Weir) {
-    let about = About {
-        id: "r1".into(),
-        title: "开播".into(),
-        cover: String::new(),
-        share_image: String::new(),
-        host: Host { id: "host".into(), name: "主播".into(), avatar: String::new() },
-        crew: vec![("helper".into(), Role::Assistant)],
-        stream: "live/r1".into(),
-        state: State::Scheduled,
-        starts_ms: None,
-        valid_from_ms: None,
-        valid_until_ms: None,
-        live_ms: None,
-        ended_ms: None,
-        created_ms: 1,
-        settings: Settings::default(),
-        pinned: None,
-        custom: "{}".into(),
-    };
     let store = weir.app().rooms.store().expect("a database").clone();
+    let about = room("r1", Settings::default());
     assert!(weir.block_on(async move { store.rooms.create(&about).await }).expect("a room"));
-}
-
-pub fn token(weir: &Weir, user: &str) -> String {
-    let person = Person::new(user, "", "", Role::Viewer).expect("a person");
-    let until = weir.clock.unix_seconds() + 3_600;
-    weir.app()
-        .identity()
-        .issue(&Wish { person, room: None, until, app: None }, until - 3_600)
-        .expect("a token")
-}
-
-pub fn enter(weir: &Weir, user: &str) -> ChatClient {
-    ChatClient::enter(weir.http, &json!({"room": "r1", "token": token(weir, user)})).expect("a welcome")
 }
 
 pub fn gift(cid: &str, gift: &str, count: u32) -> Value {
