@@ -1,6 +1,5 @@
 //! One client: its socket, where it sits, and what it is owed.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::http::websocket::messages::{Broken, Came, Messages, POLICY};
 use crate::http::websocket::{PING, close};
-use crate::net::{Permit, Socket};
+use crate::net::{Owed, Permit, Socket};
 
 /// Batches of one write.
 const AT_ONCE: usize = 64;
@@ -41,8 +40,7 @@ pub(super) struct Conn {
     /// What came right behind the handshake, before there was an answer to it.
     early: Bytes,
     /// The rest of a batch that the socket took in part, then answers.
-    owed: VecDeque<Bytes>,
-    owed_bytes: usize,
+    owed: Owed,
     writable: bool,
     heard_ms: u64,
     pinged: bool,
@@ -91,8 +89,7 @@ impl Conn {
             _permit: permit,
             reader: Messages::default(),
             early,
-            owed: VecDeque::new(),
-            owed_bytes: 0,
+            owed: Owed::default(),
             writable: true,
             heard_ms: now_ms,
             pinged: false,
@@ -106,8 +103,7 @@ impl Conn {
 
     /// Puts bytes behind whatever is owed already.
     pub(super) fn owe(&mut self, bytes: Bytes) {
-        self.owed_bytes += bytes.len();
-        self.owed.push_back(bytes);
+        self.owed.push(bytes);
     }
 
     /// Says the last word and hears nothing more.
@@ -199,21 +195,16 @@ impl Conn {
             return self.note_error(&error);
         }
         while self.writable && !self.owed.is_empty() {
-            let slices: Vec<IoSlice<'_>> =
-                self.owed.iter().take(AT_ONCE).map(|part| IoSlice::new(part)).collect();
-            match self.socket.write_vectored(&slices) {
+            match self.owed.write_to(&mut self.socket) {
                 Ok(0) => return Fate::Gone,
-                Ok(written) => {
-                    self.note_sent(written, figures, now_ms);
-                    self.forget_owed(written);
-                }
+                Ok(written) => self.note_sent(written, figures, now_ms),
                 Err(error) => return self.note_error(&error),
             }
         }
         if self.owed.is_empty() && matches!(self.place, Place::Leaving(_)) {
             self.socket.finish();
         }
-        if self.owed_bytes > OWED_MAX { Fate::Gone } else { Fate::Stays }
+        if self.owed.bytes() > OWED_MAX { Fate::Gone } else { Fate::Stays }
     }
 
     /// Sends the batches of its hall that it does not have, as far as its socket takes them.
@@ -257,8 +248,7 @@ impl Conn {
                 delivered += u64::from(*items);
                 if written < bytes.len() {
                     let rest = bytes.slice(written..);
-                    self.owed_bytes += rest.len();
-                    self.owed.push_back(rest);
+                    self.owed.push(rest);
                     break;
                 }
                 written -= bytes.len();
@@ -327,19 +317,5 @@ impl Conn {
             io::ErrorKind::Interrupted => Fate::Stays,
             _ => Fate::Gone,
         }
-    }
-
-    fn forget_owed(&mut self, mut written: usize) {
-        self.owed_bytes -= written;
-        while let Some(part) = self.owed.front_mut() {
-            if part.len() > written {
-                let _ = part.split_to(written);
-                return;
-            }
-            written -= part.len();
-            self.owed.pop_front();
-        }
-        // Thousands of clients are owed nothing nearly always.
-        self.owed = VecDeque::new();
     }
 }

@@ -1,6 +1,5 @@
 //! One viewer: its socket, its place in the feed, and the bytes it is owed.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use hub::{Cursor, Drops, Feed, Lag, Profile, Verdict};
 use super::batch::Batch;
 use super::handle::Ticket;
 use super::{Ask, Egress, Farewell};
-use crate::net::Socket;
+use crate::net::{Owed, Socket};
 
 /// Frames gathered into one write for a viewer that is behind, such as a new one that is sent a whole group.
 const CATCH_UP_FRAMES: usize = 256;
@@ -45,8 +44,7 @@ pub(super) struct Viewer {
     pub(super) cursor: Option<Cursor>,
     pub(super) ticket: Ticket,
     /// The rest of a frame that the socket took in part, then whole answers. A frame that was begun is finished.
-    owed: VecDeque<Bytes>,
-    owed_bytes: usize,
+    owed: Owed,
     writable: bool,
     paused: bool,
     input_this_tick: usize,
@@ -78,8 +76,7 @@ impl Viewer {
             lane: 0,
             cursor: None,
             ticket,
-            owed: VecDeque::new(),
-            owed_bytes: 0,
+            owed: Owed::default(),
             writable: true,
             paused: false,
             input_this_tick: 0,
@@ -117,10 +114,7 @@ impl Viewer {
 
     /// Puts bytes behind whatever is owed already.
     pub(super) fn owe(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            self.owed_bytes += bytes.len();
-            self.owed.push_back(bytes);
-        }
+        self.owed.push(bytes);
     }
 
     /// Gives it a place in the feed, with all that comes before the first frame.
@@ -223,13 +217,9 @@ impl Viewer {
             return self.note_error(&error);
         }
         while !self.owed.is_empty() && self.writable {
-            let slices: Vec<IoSlice<'_>> = self.owed.iter().take(64).map(|part| IoSlice::new(part)).collect();
-            match self.socket.write_vectored(&slices) {
+            match self.owed.write_to(&mut self.socket) {
                 Ok(0) => return Fate::Gone,
-                Ok(written) => {
-                    self.note_sent(written, now_ms);
-                    self.forget_owed(written);
-                }
+                Ok(written) => self.note_sent(written, now_ms),
                 Err(error) => return self.note_error(&error),
             }
         }
@@ -268,7 +258,7 @@ impl Viewer {
             }
         }
         out.into_iter().for_each(|bytes| self.owe(bytes));
-        if self.owed_bytes > MAX_OWED_BYTES && !self.writable {
+        if self.owed.bytes() > MAX_OWED_BYTES && !self.writable {
             self.flooded = true;
             return Fate::Gone;
         }
@@ -335,18 +325,6 @@ impl Viewer {
             }
             io::ErrorKind::Interrupted => Fate::Stays,
             _ => Fate::Gone,
-        }
-    }
-
-    fn forget_owed(&mut self, mut written: usize) {
-        self.owed_bytes -= written;
-        while let Some(part) = self.owed.front_mut() {
-            if part.len() > written {
-                let _ = part.split_to(written);
-                return;
-            }
-            written -= part.len();
-            self.owed.pop_front();
         }
     }
 
