@@ -284,6 +284,12 @@ impl Relays {
         true
     }
 
+    /// Waits until whoever is changing the table has done so. An order may be one step of a change: a pull that a reload
+    /// makes is given the stream of the pull before it only after it was ordered, and without it would wait for its turn.
+    fn settle(&self) {
+        drop(self.lock());
+    }
+
     fn forget(&self, entry: &Entry) {
         self.lock().entries.remove(&entry.id);
     }

@@ -43,6 +43,7 @@ pub async fn run(app: Arc<App>) {
         tokio::select! {
             entry = ordered.recv() => match entry {
                 Some(entry) => {
+                    app.relays.settle();
                     tasks.spawn(serve(app.clone(), entry));
                 }
                 None => return,
