@@ -42,7 +42,13 @@ export interface Live extends Item {
   /** The recording of this show, if one goes on. */
   recording?: Recording | null;
   /** `hls` is missing where it is switched off, `from_start` when the beginning of the show is not kept. */
-  urls: { rtmp_port: number | null; hls?: string | null; from_start?: string | null };
+  /** Null for what is not there, and for what the address is not signed for. */
+  urls: {
+    rtmp_port: number | null;
+    flv: string | null;
+    hls?: string | null;
+    from_start?: string | null;
+  };
 }
 
 /** The recording of a show that goes on. */

@@ -4,6 +4,7 @@ import { choose, type Browser, type Offer, type Wish } from './choose';
 const offer: Offer = {
   video: { codec: 'H.265', codec_string: 'hvc1.1.6.L120.90', width: 1280, height: 720, fps: 30 },
   audio: { codec: 'AAC', codec_string: 'mp4a.40.2', sample_rate: 44_100, channels: 2 },
+  flv: true,
   hls: true,
 };
 const wish: Wish = { line: 'http', rewound: false, flvFailed: false, native: false };
@@ -25,6 +26,10 @@ test('what is past is played over HLS, and so is what FLV failed at', () => {
   expect(choose(offer, { ...wish, rewound: true }, chromium)).toEqual({ way: 'hls' });
   expect(choose(offer, { ...wish, flvFailed: true }, chromium)).toEqual({ way: 'hls' });
   expect(choose(offer, { ...wish, rewound: true }, safari)).toEqual({ way: 'native' });
+});
+
+test('an address that is signed for HLS alone is played over HLS', () => {
+  expect(choose({ ...offer, flv: false }, wish, chromium)).toEqual({ way: 'hls' });
 });
 
 test('HLS by wish, or by the browser itself where one asks for it', () => {
@@ -53,5 +58,5 @@ test('a codec that nothing here decodes is named', () => {
 
 test('a picture whose codec is not known yet is tried', () => {
   const nothing: Browser = { ...chromium, decodes: () => false };
-  expect(choose({ video: null, audio: null, hls: false }, wish, nothing)).toEqual({ way: 'flv' });
+  expect(choose({ video: null, audio: null, flv: true, hls: false }, wish, nothing)).toEqual({ way: 'flv' });
 });

@@ -24,6 +24,7 @@ export interface Browser {
 export interface Offer {
   video: VideoTrack | null;
   audio: AudioTrack | null;
+  flv: boolean;
   hls: boolean;
 }
 
@@ -44,7 +45,7 @@ export type Choice = { way: Way } | { way: null; codec: string | null };
 /** Chooses: FLV for the least delay, HLS where that cannot be or is not wanted. */
 export function choose(offer: Offer, wish: Wish, browser: Browser): Choice {
   const hls = offer.hls ? hlsWay(browser, wish.native) : null;
-  const flv = browser.mse && !wish.flvFailed ? ('flv' as const) : null;
+  const flv = offer.flv && browser.mse && !wish.flvFailed ? ('flv' as const) : null;
   const hlsFirst = wish.line === 'hls' || wish.rewound;
   const ways = (hlsFirst ? [hls, flv] : [flv, hls]).filter((way) => way !== null);
   const way = ways.find((way) => foreign(offer, way, browser) === null);

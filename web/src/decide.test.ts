@@ -15,7 +15,7 @@ const live: Live = {
   video: { codec: 'H.265', codec_string: 'hvc1.1.6.L120.90', width: 1280, height: 720, fps: 30 },
   audio: { codec: 'AAC', codec_string: 'mp4a.40.2', sample_rate: 44_100, channels: 2 },
   bitrate_kbps: 900,
-  urls: { rtmp_port: 1935 },
+  urls: { rtmp_port: 1935, flv: '/live/a.flv' },
 };
 
 test('a stream on air is played', () => {

@@ -14,6 +14,7 @@ export class FlvPlayer implements Playback {
   readonly range = null;
   readonly levels: Level[] = [];
   level: number | null = null;
+  readonly shown = null;
   private player: Mpegts.Player | null = null;
   private dead = false;
   private lastEnd = 0;

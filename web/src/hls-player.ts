@@ -3,6 +3,7 @@ import type { ErrorData, LevelDetails } from 'hls.js';
 import type { Span } from './chase';
 import { Motion } from './motion';
 import { spans, type Level, type Listener, type Playback, type Range } from './playback';
+import type { Quality } from './quality';
 import type { Stalls } from './stalls';
 
 /** How much that was shown stays in memory, for a short way back without the network. */
@@ -40,6 +41,7 @@ export class HlsPlayer implements Playback {
     private readonly start: Start,
     private readonly stalls: Stalls,
     private readonly listener: Listener,
+    private readonly quality: Quality,
   ) {
     this.motion = new Motion(video, stalls, listener);
     this.following = start.at === 'live';
@@ -73,17 +75,25 @@ export class HlsPlayer implements Playback {
   get levels(): Level[] {
     const levels = this.hls?.levels ?? [];
     if (levels.length < 2) return [];
-    return levels.map((one) => ({ height: one.height || null, kbps: one.bitrate / 1_000 || null })).reverse();
+    const level = ({ width, height, bitrate }: (typeof levels)[number]): Level => ({
+      lines: Math.min(width, height) || null,
+      kbps: bitrate / 1_000 || null,
+    });
+    return levels.map(level).reverse();
   }
 
   get level(): number | null {
-    const hls = this.hls;
-    return !hls || hls.autoLevelEnabled ? null : hls.levels.length - 1 - hls.nextLevel;
+    return this.turned(this.hls?.manualLevel ?? -1);
   }
 
   set level(chosen: number | null) {
-    // It counts from the lowest.
-    if (this.hls) this.hls.nextLevel = chosen === null ? -1 : this.hls.levels.length - 1 - chosen;
+    this.quality.wanted = chosen === null ? null : (this.levels[chosen] ?? null);
+    // From the next segment on; what is loaded of it already is thrown away.
+    if (this.hls) this.hls.nextLevel = this.turned(chosen ?? -1) ?? -1;
+  }
+
+  get shown(): number | null {
+    return this.turned(this.hls?.currentLevel ?? -1);
   }
 
   play(): Promise<void> {
@@ -148,9 +158,20 @@ export class HlsPlayer implements Playback {
       });
     }
     hls.on(Events.ERROR, (_, fault) => this.fail(library, fault));
+    // Before anything of it is loaded.
+    hls.once(Events.MANIFEST_PARSED, () => {
+      const chosen = this.quality.among(this.levels);
+      if (chosen !== null) hls.loadLevel = this.turned(chosen) ?? -1;
+    });
     hls.attachMedia(this.video);
     hls.loadSource(this.url);
     void this.play();
+  }
+
+  /** A number of `levels`, which begin with the best, as the library's, which begin with the lowest; and the other way. */
+  private turned(level: number): number | null {
+    const last = (this.hls?.levels.length ?? 0) - 1;
+    return level < 0 || level > last ? null : last - level;
   }
 
   /** How far from the edge a viewer who wants no delay is, by the server's advice. */

@@ -1,5 +1,5 @@
 import { control, type Control } from './control';
-import { h, setAttribute } from './dom';
+import { h, setAttribute, setText } from './dom';
 import type { Icon } from './icons';
 
 /** One thing to choose. */
@@ -51,23 +51,28 @@ export function menu<T>(picture: Icon, choose: (value: T) => void): Menu<T> {
   });
 
   const draw: Menu<T>['draw'] = (options, chosen, label, now) => {
-    const same = options.length === shown.length && options.every((one, i) => one.label === shown[i]?.label);
-    if (!same) {
-      shown = options;
+    const before = shown.length;
+    shown = options;
+    if (options.length !== before) {
       list.replaceChildren(
-        ...options.map(({ value, label: words }) => {
-          const item = h('button', { type: 'button', role: 'menuitemradio', tabindex: '-1' }, words);
+        ...options.map((_, i) => {
+          const item = h('button', { type: 'button', role: 'menuitemradio', tabindex: '-1' });
           item.addEventListener('click', ({ detail: byPointer }) => {
             // A pointer leaves the keys to the page; a key goes on where it was.
             close(byPointer === 0);
-            choose(value);
+            const one = shown[i];
+            if (one) choose(one.value);
           });
           return item;
         }),
       );
     }
     element.hidden = options.length < 2;
-    items().forEach((item, i) => setAttribute(item, 'aria-checked', String(options[i]?.value === chosen)));
+    // What is open keeps its items, and with them the focus, when only their words change.
+    items().forEach((item, i) => {
+      setText(item, options[i]?.label ?? '');
+      setAttribute(item, 'aria-checked', String(options[i]?.value === chosen));
+    });
     setAttribute(list, 'aria-label', label);
     opener.render(picture, now);
     setAttribute(opener.element, 'aria-label', now === label ? label : `${label} ${now}`);

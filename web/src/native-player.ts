@@ -13,6 +13,7 @@ const NEAR_S = 4;
 export class NativePlayer implements Playback {
   readonly levels: Level[] = [];
   level: number | null = null;
+  readonly shown = null;
   private dead = false;
   private readonly motion: Motion;
 

@@ -76,16 +76,17 @@ export function panel(room: () => LiveRoom): { element: HTMLElement; render: () 
     audio.render(text('soundLabel'), (live && sound(live)) || NOTHING);
     setText(lineTitle, text('line'));
     const hls = Boolean(live?.urls.hls);
+    const flv = !live || Boolean(live.urls.flv);
     choices.forEach((one) => {
-      one.element.hidden = one.line === 'hls' && !hls;
+      one.element.hidden = !(one.line === 'hls' ? hls : flv);
       setAttribute(one.element, 'aria-pressed', String(one.line === inUse));
     });
     setText(addressTitle, text('addresses'));
     setText(addressHint, text('addressesHint'));
     const urls = addresses(location, room().room, live?.urls.rtmp_port ?? null);
     rows[0].render('RTMP', urls.rtmp);
-    rows[1].render('HTTP-FLV', urls.http);
-    rows[2].render('WS-FLV', urls.ws);
+    rows[1].render('HTTP-FLV', flv ? urls.http : null);
+    rows[2].render('WS-FLV', flv ? urls.ws : null);
     rows[3].render('HLS', hls ? urls.hls : null);
   };
   return { element, render };

@@ -29,7 +29,8 @@ export interface Range {
 
 /** One quality of several. */
 export interface Level {
-  height: number | null;
+  /** The shorter side of the picture, which is what people call a quality: 720 of a wide one and of a tall one. */
+  lines: number | null;
   kbps: number | null;
 }
 
@@ -45,6 +46,8 @@ export interface Playback {
   readonly levels: Level[];
   /** The chosen one of `levels`; null lets the player choose. */
   level: number | null;
+  /** Which of `levels` is seen now; null while that is not known. */
+  readonly shown: number | null;
   /** Plays, from a tap of the viewer's or by itself. */
   play(): Promise<void>;
   /** Goes to the newest picture at once: the page was in the background, or paused. */

@@ -12,17 +12,21 @@ export function qualityMenu(player: () => Playback | null): Control {
     render();
   });
   const render = () => {
-    const { levels = [], level = null } = player() ?? {};
-    const auto = { value: null, label: text('qualityAuto') };
-    const options =
-      levels.length < 2 ? [] : [auto, ...levels.map((it, i) => ({ value: i, label: name(it) }))];
-    const chosen = level === null ? undefined : levels[level];
-    one.draw(options, level, text('quality'), chosen ? name(chosen) : text('quality'));
+    const { levels = [], level = null, shown = null } = player() ?? {};
+    const names = levels.map((it) => name(it, levels));
+    const auto = text('qualityAuto');
+    // Whoever leaves the choice to the player still sees what it chose.
+    const now = level === null && shown !== null ? names[shown] : null;
+    const itself = { value: null, label: [auto, now].filter(Boolean).join(' · ') };
+    const options = levels.length < 2 ? [] : [itself, ...names.map((label, value) => ({ value, label }))];
+    one.draw(options, level, text('quality'), level === null ? auto : (names[level] ?? '?'));
   };
   return { element: one.element, render };
 }
 
-function name(level: Level): string {
-  if (level.height) return `${level.height}p`;
-  return bitrate(level.kbps ?? 0) ?? '?';
+function name({ lines, kbps }: Level, all: Level[]): string {
+  const rate = bitrate(kbps ?? 0);
+  if (!lines) return rate ?? '?';
+  const alone = all.filter((one) => one.lines === lines).length === 1;
+  return [`${lines}p`, alone ? null : rate].filter(Boolean).join(' · ');
 }

@@ -4,6 +4,7 @@ import { decideReplay, replayWays, type ReplayState } from './decide-replay';
 import { HlsPlayer } from './hls-player';
 import { NativePlayer } from './native-player';
 import type { Listener, Playback } from './playback';
+import { Quality } from './quality';
 import { askReplay, type Show } from './replay-api';
 import type { Replay } from './route';
 import { Stalls } from './stalls';
@@ -19,6 +20,7 @@ export class ReplayRoom {
   state: ReplayState = { is: 'loading' };
   show: Show | null = null;
   private readonly browser = browser();
+  private readonly quality = new Quality();
   private player: Playback | null = null;
   /** How many of the ways to play it were tried and cannot be decoded. */
   private failed = 0;
@@ -116,8 +118,12 @@ export class ReplayRoom {
     if (!way) return this.set({ is: 'unsupported', codec: this.show.video?.codec ?? null });
     this.set({ is: 'connecting' });
     const start = { at: 'time', seconds: this.at } as const;
-    const Player = way.way === 'hls' ? HlsPlayer : NativePlayer;
-    this.player = new Player(this.video, way.url, start, new Stalls(), this.listener());
+    const { video, quality } = this;
+    const [stalls, listener] = [new Stalls(), this.listener()];
+    this.player =
+      way.way === 'hls'
+        ? new HlsPlayer(video, way.url, start, stalls, listener, quality)
+        : new NativePlayer(video, way.url, start, stalls, listener);
   }
 
   private listener(): Listener {

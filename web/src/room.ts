@@ -8,6 +8,7 @@ import { FlvPlayer } from './flv-player';
 import { HlsPlayer, type Start } from './hls-player';
 import { NativePlayer } from './native-player';
 import type { Listener, Playback } from './playback';
+import { Quality } from './quality';
 import type { Room } from './route';
 import { Stalls } from './stalls';
 import { atLive, type Timeline } from './timeline';
@@ -31,6 +32,7 @@ export class LiveRoom {
   state: State = { is: 'loading' };
   live: Live | null = null;
   readonly stalls = new Stalls();
+  private readonly quality = new Quality();
   private wanted: Line;
   private readonly native: boolean;
   private readonly browser = browser();
@@ -182,7 +184,8 @@ export class LiveRoom {
   }
 
   private choose(live: Live): Choice {
-    const offer = { video: live.video, audio: live.audio, hls: Boolean(live.urls.hls) };
+    const { flv, hls } = live.urls;
+    const offer = { video: live.video, audio: live.audio, flv: Boolean(flv), hls: Boolean(hls) };
     const { wanted: line, rewound, flvFailed, native } = this;
     return choose(offer, { line, rewound, flvFailed, native }, this.browser);
   }
@@ -226,7 +229,7 @@ export class LiveRoom {
     const hls = this.start.at === 'show' ? urls.fromStart : urls.hls;
     // A recording that grows is played like one that is complete.
     const start: Start = this.start.at === 'show' ? { at: 'time', seconds: this.start.seconds } : this.start;
-    if (way === 'hls') this.player = new HlsPlayer(video, hls, start, stalls, listener);
+    if (way === 'hls') this.player = new HlsPlayer(video, hls, start, stalls, listener, this.quality);
     else if (way === 'native') this.player = new NativePlayer(video, hls, start, stalls, listener);
     else this.player = new FlvPlayer(video, this.wanted === 'ws' ? urls.ws : urls.http, stalls, listener);
     this.askIn(FIGURES_MS);
