@@ -116,6 +116,11 @@ impl Hooks {
         !self.settings().addresses(question).is_empty()
     }
 
+    /// Whether somebody decides on plays, so that no stream is open to everybody.
+    pub fn decides_plays(&self) -> bool {
+        !self.settings().play.is_empty()
+    }
+
     /// Asks. Nobody to ask is a yes.
     pub async fn decide(&self, question: &Question<'_>) -> Decision {
         let settings = self.settings();
@@ -129,6 +134,7 @@ impl Hooks {
             return known;
         }
         let mut decision = Decision::Allow { text: None };
+        let mut all_answered = true;
         for address in addresses {
             match self.ask(&settings, address, question).await {
                 Ok(Said::Yes { text: None }) => {}
@@ -140,13 +146,14 @@ impl Hooks {
                 Err(failure) => {
                     warn!(hook = %address, question = question.name(), %failure, allowed = settings.on_failure == OnFailure::Allow, "a hook gave no answer");
                     if settings.on_failure == OnFailure::Refuse {
-                        // Not remembered: the next one may find it well again.
                         return Decision::Refuse(Refusal::failed());
                     }
+                    all_answered = false;
                 }
             }
         }
-        if let Some(key) = key {
+        // What nobody said is not remembered: the next one may find the backend well again.
+        if let Some(key) = key.filter(|_| all_answered) {
             self.lock().put(key, decision.clone(), now_ms, settings.cache_ms);
         }
         decision

@@ -5,30 +5,32 @@
 //! - A redirect is an answer like any other; nobody is followed anywhere.
 //! - Everything has a bound: the request, the head and the body of the answer, and the whole exchange in time. A body
 //!   beyond its bound is cut, and said to be.
-//! - Each exchange has a connection of its own, so one that hangs holds up nothing else.
+//! - Each exchange has a connection to itself, so one that hangs holds up nothing else. Afterwards the connection is kept for
+//!   a while for the next ([`pool`]), for what this guard let through and nothing else.
+//! - The other server may close a kept connection just when a call goes out. When it ended without a byte of an answer, the
+//!   call is made once more, on a new connection that passes the guard like every other. Whatever is called may hear the same
+//!   twice: events and orders of a wallet have an id for that, and a question does nothing.
 
 mod address;
+mod connection;
 mod failure;
+mod pool;
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{
-    ACCEPT, CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
-};
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::net::{Guard, connector};
 pub use address::{Address, BadAddress};
+use connection::{Connection, Lost};
 pub use failure::Failure;
+use pool::{Key, Pool};
 
 /// Longest body that is sent, in bytes.
 pub const REQUEST_MAX: usize = 64 * 1024;
@@ -46,6 +48,7 @@ const AGENT: &str = concat!("Weir/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Client {
     tls: TlsConnector,
+    pool: Pool,
 }
 
 /// What is asked of another server.
@@ -79,7 +82,7 @@ pub struct Answer {
 impl Client {
     /// Trusts the authorities that browsers trust, and those in `ca_file`; `key` is its name for errors.
     pub fn new(key: &str, ca_file: &str) -> anyhow::Result<Client> {
-        Ok(Client { tls: connector(key, ca_file)? })
+        Ok(Client { tls: connector(key, ca_file)?, pool: Pool::default() })
     }
 
     /// One exchange.
@@ -92,15 +95,43 @@ impl Client {
     }
 
     async fn exchange(&self, address: &Address, guard: Guard, call: Call) -> Result<Answer, Failure> {
-        let socket = guard.connect(address.host(), address.port(), call.timeout).await?;
+        let key = Key::new(address, guard);
+        let limit = call.timeout;
         let request = request(address, call)?;
+        if let Some(kept) = self.pool.take(&key) {
+            match self.ask(&key, kept, request.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(Lost { failure, is_unanswered: false }) => return Err(failure),
+                Err(_) => {}
+            }
+        }
+        let made = self.connect(address, guard, limit).await?;
+        self.ask(&key, made, request).await.map_err(|lost| lost.failure)
+    }
+
+    async fn connect(&self, address: &Address, guard: Guard, limit: Duration) -> Result<Connection, Failure> {
+        let socket = guard.connect(address.host(), address.port(), limit).await?;
         if !address.is_secure() {
-            return speak(socket, request).await;
+            return Connection::open(socket).await;
         }
         let name = ServerName::try_from(address.host().to_owned())
             .map_err(|_| Failure::Tls("no certificate can have this host name".to_owned()))?;
         let stream = self.tls.connect(name, socket).await.map_err(|error| Failure::Tls(error.to_string()))?;
-        speak(stream, request).await
+        Connection::open(stream).await
+    }
+
+    /// One exchange; a connection that is free after it is kept.
+    async fn ask(
+        &self,
+        key: &Key,
+        mut connection: Connection,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, Lost> {
+        let done = connection.exchange(request).await?;
+        if !done.answer.is_cut {
+            self.pool.put(key.clone(), connection, done.keeps.unwrap_or(pool::IDLE));
+        }
+        Ok(done.answer)
     }
 }
 
@@ -110,8 +141,7 @@ fn request(address: &Address, call: Call) -> Result<Request<Full<Bytes>>, Failur
         .uri(address.path_and_query())
         .header(HOST, address.authority())
         .header(USER_AGENT, AGENT)
-        .header(ACCEPT, "*/*")
-        .header(CONNECTION, "close");
+        .header(ACCEPT, "*/*");
     if let Some(content_type) = call.content_type {
         request = request.header(CONTENT_TYPE, content_type);
     }
@@ -120,36 +150,6 @@ fn request(address: &Address, call: Call) -> Result<Request<Full<Bytes>>, Failur
         request = request.header(name, value);
     }
     request.body(Full::new(call.body)).map_err(|_| Failure::BadRequest)
-}
-
-async fn speak<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(HEAD_MAX).handshake(TokioIo::new(stream)).await?;
-    // The connection works beside the exchange and ends with it.
-    let mut beside = JoinSet::new();
-    beside.spawn(connection);
-    let (parts, mut incoming) = sender.send_request(request).await?.into_parts();
-    let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let mut body = BytesMut::new();
-    let mut is_cut = false;
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        let room = ANSWER_MAX - body.len();
-        body.extend_from_slice(data.get(..room).unwrap_or(&data));
-        if data.len() > room {
-            is_cut = true;
-            break;
-        }
-    }
-    Ok(Answer {
-        status: parts.status.as_u16(),
-        retry_after: retry_after.map(str::to_owned),
-        body: body.freeze(),
-        is_cut,
-    })
 }
 
 impl std::fmt::Debug for Client {

@@ -13,7 +13,7 @@ const MAX_TRIED: usize = 4;
 
 /// Which machines an address may mean. An address in the configuration is the operator's own; one that came over
 /// an API must not reach what only this machine can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Guard {
     allow_private: bool,
 }

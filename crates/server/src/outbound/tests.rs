@@ -1,10 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::generate_simple_self_signed;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -72,6 +74,104 @@ async fn a_call_is_one_request_with_its_headers_and_gets_its_answer() {
     ] {
         assert!(heard.contains(&format!("{line}\r\n")), "{line} in {heard}");
     }
+}
+
+/// A server that answers each request of each connection as `answer` says, which is given the number of the connection and
+/// of the request on it; an empty answer closes. Gives its address and how many connections it has had.
+async fn keeper(answer: fn(usize, usize) -> &'static str) -> (Address, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::parse(&format!("http://{}/hook", listener.local_addr().unwrap())).unwrap();
+    let connections = Arc::<AtomicUsize>::default();
+    let count = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let connection = count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                for request in 0.. {
+                    let (mut heard, mut byte) = (Vec::new(), [0]);
+                    while !heard.ends_with(b"{}") {
+                        if socket.read(&mut byte).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                        heard.push(byte[0]);
+                    }
+                    let answer = answer(connection, request);
+                    if answer.is_empty() || socket.write_all(answer.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+const NOTHING: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn one_connection_is_used_again_and_again_and_only_for_what_its_guard_lets_through() {
+    let (address, connections) = keeper(|_, _| NOTHING).await;
+    let client = Client::new("x.ca_file", "").unwrap();
+    for _ in 0..20 {
+        assert_eq!(client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap().status, 200);
+    }
+    assert_eq!((connections.load(Ordering::Relaxed), client.pool.count()), (1, 1));
+    let refused = client.call(&address, Guard::new(false), post(b"{}", SOON)).await.unwrap_err();
+    assert_eq!(refused.code(), "private_address");
+    // Another name of the same machine is resolved and checked for itself.
+    let same = Address::parse(&format!("http://localhost:{}/hook", address.port())).unwrap();
+    client.call(&same, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap();
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_costs_no_call_and_none_is_made_twice_after_an_answer_began() {
+    // The first connection ends at its second request, without a word.
+    let (address, connections) = keeper(|connection, request| match (connection, request) {
+        (0, 1) => "",
+        _ => NOTHING,
+    })
+    .await;
+    let client = Client::new("x.ca_file", "").unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap().status, 200);
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+    // Every connection ends like that: once more, and no more often.
+    let (address, connections) = keeper(|_, request| if request == 0 { NOTHING } else { "" }).await;
+    client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap();
+    client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap();
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+    let (address, connections) = keeper(|_, _| "").await;
+    let lost = client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap_err();
+    assert_eq!((lost.code(), connections.load(Ordering::Relaxed)), ("broken", 1));
+    let (address, connections) = keeper(|_, request| match request {
+        0 => NOTHING,
+        _ => "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    })
+    .await;
+    client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap();
+    let lost = client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap_err();
+    assert_eq!((lost.code(), connections.load(Ordering::Relaxed)), ("broken", 1));
+}
+
+#[tokio::test]
+async fn no_more_connections_are_kept_than_may_be_and_none_that_the_other_server_is_about_to_close() {
+    let (address, _) = keeper(|_, _| NOTHING).await;
+    let client = Client::new("x.ca_file", "").unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..3 * pool::PER_HOST {
+        let (client, address) = (client.clone(), address.clone());
+        calls.spawn(async move { client.call(&address, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap() });
+    }
+    calls.join_all().await;
+    assert_eq!(client.pool.count(), pool::PER_HOST);
+    let (short, connections) =
+        keeper(|_, _| "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=1\r\n\r\n").await;
+    for _ in 0..3 {
+        client.call(&short, Guard::OPERATOR, post(b"{}", SOON)).await.unwrap();
+    }
+    assert_eq!((connections.load(Ordering::Relaxed), client.pool.count()), (3, pool::PER_HOST));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use testkit::http;
 use testkit::viewer::Viewer;
+use weir::operator::keys;
 
 use crate::ffmpeg::{self, Done, Running, Version};
 use crate::harness::{Folder, wait_for};
@@ -16,6 +17,7 @@ use crate::harness::{Folder, wait_for};
 /// `weir serve` on a data folder of its own and ports of the system's choice.
 pub struct Process {
     child: Child,
+    data: PathBuf,
     stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
@@ -41,7 +43,20 @@ impl Process {
             collect(child.stdout.take().expect("piped"), stdout.clone()),
             collect(child.stderr.take().expect("piped"), stderr.clone()),
         ];
-        Process { child, stdout, stderr, readers }
+        Process { child, data, stdout, stderr, readers }
+    }
+
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it answers its operator.
+    pub fn ask(&self, target: &str) -> String {
+        let local = keys::local(&self.data).expect("a file").expect("the server's own key");
+        let addr = local.server.trim_start_matches("http://").parse().expect("an address");
+        let authorization = format!("Authorization: Bearer {}\r\n", local.key.expose());
+        http::get(addr, target, &authorization).expect("an answer").text()
     }
 
     /// Waits until what was printed is enough, and gives it.

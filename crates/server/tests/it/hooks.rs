@@ -146,8 +146,8 @@ fn our_form_is_signed_tells_why_and_a_play_is_asked_about_once_in_a_while() {
 fn who_gives_no_answer_refuses_in_time_unless_that_is_configured_otherwise() {
     let stalls = Receiver::answering(|_, _| Reply::Stall);
     let fails = Receiver::answering(|_, before| match before {
-        0 => Reply::status(500),
-        1 => Reply::Close,
+        0 => Reply::Close,
+        1 => Reply::status(500),
         2 => Reply::With(302, "Location: http://127.0.0.1:1/\r\n", String::new()),
         3 => Reply::Endless,
         _ => with("<html>"),
@@ -167,6 +167,68 @@ fn who_gives_no_answer_refuses_in_time_unless_that_is_configured_otherwise() {
     let weir = Weir::start(&hooks("srs", &lines), &[]);
     let _third = on_air(&weir, "live/a");
     assert_eq!(http::get(weir.http, "/live/a.m3u8", "").expect("an answer").status, 200);
+}
+
+#[test]
+fn who_was_let_in_for_want_of_an_answer_is_asked_about_again() {
+    let receiver = Receiver::answering(|_, before| match before {
+        0 => Reply::status(500),
+        _ => with(r#"{"allow": false}"#),
+    });
+    let lines = [
+        at("on_play", &[&receiver]),
+        format!("secret = \"{SECRET}\""),
+        "cache_ms = 60000\non_failure = \"allow\"".to_owned(),
+    ];
+    let weir = Weir::start(&hooks("weir", &lines), &[]);
+    let _publisher = on_air(&weir, "live/a");
+    let polled = |_| http::get(weir.http, "/live/a.m3u8", "").expect("an answer").status;
+    assert_eq!((0..3).map(polled).collect::<Vec<_>>(), [200, 403, 403]);
+    assert_eq!(receiver.heard().len(), 2, "a no is remembered");
+}
+
+#[test]
+fn a_backend_that_is_asked_a_lot_has_few_connections_and_may_close_them_when_it_likes() {
+    let keeps = Receiver::answering(|_, _| with("0"));
+    let closes = Receiver::answering(|_, _| Reply::Last("0".to_owned()));
+    let weir = Weir::start(&hooks("srs", &[at("on_play", &[&keeps, &closes])]), &[]);
+    let _publisher = on_air(&weir, "live/a");
+    let addr = weir.http;
+    let ask = move |viewer: usize| {
+        for round in 0..25 {
+            let answer = http::get(addr, &format!("/live/a.m3u8?viewer={viewer}-{round}"), "");
+            assert_eq!(answer.expect("an answer").status, 200);
+        }
+    };
+    let viewers: Vec<_> = (0..4).map(|viewer| std::thread::spawn(move || ask(viewer))).collect();
+    viewers.into_iter().for_each(|viewer| viewer.join().expect("all were let in"));
+    assert_eq!(keeps.heard().len(), 100);
+    assert!(keeps.connections() <= 4, "{} connections", keeps.connections());
+    // A question may have gone out just then, and been asked again.
+    assert!((100..200).contains(&closes.heard().len()));
+}
+
+#[test]
+fn what_a_hook_keeps_to_itself_is_neither_listed_nor_told() {
+    let receiver = Receiver::answering(|heard, _| {
+        let is_bad = heard.json()["data"]["param"] == "who=troll";
+        with(if is_bad { r#"{"allow": false}"# } else { r#"{"allow": true}"# })
+    });
+    let data = Folder::new("hooks");
+    let lines = [at("on_play", &[&receiver]), format!("secret = \"{SECRET}\"")];
+    let weir = Weir::start_file_in(data.path(), &hooks("weir", &lines), &[]);
+    let _publisher = on_air(&weir, "live/a");
+    let get = |target: &str| http::get(weir.http, target, "").expect("an answer");
+    assert_eq!(get("/api/v1/live").text().trim(), r#"{"streams":[]}"#);
+    assert_eq!(get("/api/v1/live/live/a?who=friend").status, 200);
+    let asked = receiver.wait(1).remove(0).json();
+    assert_eq!((&asked["data"]["protocol"], &asked["data"]["stream"]), (&json!("page"), &json!("a")));
+    // With what is told of a replay come tokens that open it.
+    assert_eq!(get("/api/v1/replays/0123456789abcdef01234567?who=friend").status, 404);
+    for path in ["live/live/a", "replays/0123456789abcdef01234567"] {
+        let refused = get(&format!("/api/v1/{path}?who=troll"));
+        assert_eq!((refused.status, refused.text().contains("hook_refused")), (403, true), "{path}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,8 +44,10 @@ impl Heard {
 
 /// What the receiver does with a request.
 pub enum Reply {
-    /// Answers with this status, these header lines and this body.
+    /// Answers with this status, these header lines and this body, and goes on.
     With(u16, &'static str, String),
+    /// Answers as if it went on, and closes.
+    Last(String),
     /// Says nothing, for as long as the other side waits.
     Stall,
     /// Closes at once.
@@ -65,6 +68,7 @@ pub struct Receiver {
     /// Where it listens.
     pub addr: SocketAddr,
     heard: Arc<Mutex<Vec<Heard>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -78,15 +82,22 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
-        let (all, answer) = (heard.clone(), Arc::new(answer));
+        let connections = Arc::<AtomicUsize>::default();
+        let (all, answer, count) = (heard.clone(), Arc::new(answer), connections.clone());
         std::thread::spawn(move || {
             for socket in listener.incoming() {
                 let Ok(socket) = socket else { break };
+                count.fetch_add(1, Ordering::Relaxed);
                 let (all, answer) = (all.clone(), answer.clone());
                 std::thread::spawn(move || serve(socket, &all, &*answer));
             }
         });
-        Receiver { addr, heard }
+        Receiver { addr, heard, connections }
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// An address at it.
@@ -119,9 +130,40 @@ impl Receiver {
 
 fn serve(mut socket: TcpStream, all: &Mutex<Vec<Heard>>, answer: &dyn Fn(&Heard, usize) -> Reply) {
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a bound");
+    while let Some(heard) = hear(&mut socket) {
+        let before = {
+            let mut all = all.lock().expect("requests");
+            all.push(heard.clone());
+            all.len() - 1
+        };
+        // Whoever asked may be gone before the answer.
+        match answer(&heard, before) {
+            Reply::With(status, headers, body) => write(&mut socket, status, headers, &body),
+            Reply::Last(body) => return write(&mut socket, 200, "", &body),
+            Reply::Stall => {
+                let _ = socket.read(&mut [0; 8]);
+                return;
+            }
+            Reply::Close => return,
+            Reply::Endless => {
+                let _ = write!(socket, "HTTP/1.1 200 OK\r\n\r\n");
+                while socket.write_all(&[b'x'; 4_096]).is_ok() {}
+                return;
+            }
+        }
+    }
+}
+
+fn write(socket: &mut TcpStream, status: u16, headers: &str, body: &str) {
+    let length = body.len();
+    let _ = write!(socket, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
+}
+
+/// The next request; none when the other side has closed, or says nothing for long.
+fn hear(socket: &mut TcpStream) -> Option<Heard> {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
     let (head, body) = loop {
-        let Ok(count @ 1..) = socket.read(&mut piece) else { return };
+        let Ok(count @ 1..) = socket.read(&mut piece) else { return None };
         bytes.extend_from_slice(&piece[..count]);
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -134,25 +176,5 @@ fn serve(mut socket: TcpStream, all: &Mutex<Vec<Heard>>, answer: &dyn Fn(&Heard,
         }
     };
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let heard = Heard { path, head, body };
-    let before = {
-        let mut all = all.lock().expect("requests");
-        all.push(heard.clone());
-        all.len() - 1
-    };
-    // Whoever asked may be gone before the answer.
-    match answer(&heard, before) {
-        Reply::With(status, headers, body) => {
-            let length = body.len();
-            let _ = write!(socket, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n{body}");
-        }
-        Reply::Stall => {
-            let _ = socket.read(&mut piece);
-        }
-        Reply::Close => {}
-        Reply::Endless => {
-            let _ = write!(socket, "HTTP/1.1 200 OK\r\n\r\n");
-            while socket.write_all(&piece).is_ok() {}
-        }
-    }
+    Some(Heard { path, head, body })
 }
