@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use control::room::reject;
 use hub::Phase;
+use tokio::runtime::Handle;
 
 use super::family as f;
 use super::histogram::Histogram;
@@ -269,6 +270,10 @@ fn process(text: &mut Text) {
     }
     if let Some(cpu) = own.cpu_seconds {
         text.family(&f::CPU).only(cpu);
+    }
+    let mut tasks = text.family(&f::TASKS);
+    if let Ok(runtime) = Handle::try_current() {
+        tasks.only(runtime.metrics().num_alive_tasks());
     }
 }
 

@@ -104,6 +104,7 @@ families! {
     FDS: Gauge "process_open_fds" [] "Open file descriptors", "打开的文件描述符";
     MAX_FDS: Gauge "process_max_fds" [] "Most file descriptors that may be open", "文件描述符上限";
     THREADS: Gauge "process_threads" [] "Threads", "线程数";
+    TASKS: Gauge "weir_tasks" [] "Tasks of the runtime", "运行时的任务数";
 }
 
 #[cfg(test)]

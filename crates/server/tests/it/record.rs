@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod disk;
+mod flap;
 mod formats;
 mod orders;
 mod show;
