@@ -21,10 +21,10 @@ mod shift;
 mod tencent;
 pub mod usersig;
 
-pub use aliyun::Aliyun;
+pub use aliyun::{Aliyun, TIMELINE};
 pub use huawei::{Huawei, HuaweiForm};
 pub use qiniu::{Credential, Qiniu};
-pub use shift::{BadTime, Shift, shift};
+pub use shift::{BadTime, Shift, aliyun, shift};
 pub use tencent::{Digest, Tencent};
 
 use crate::domain::{Domain, Role};

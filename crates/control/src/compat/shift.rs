@@ -40,16 +40,19 @@ pub fn shift(query: &Query) -> Result<Option<Shift>, BadTime> {
         let (from, to) = (text(query, "tsStart", format)?, text(query, "tsEnd", format)?);
         return Ok(Some(Shift { from, to, delay: seconds("tsDelay")? }));
     }
-    if is_on("aliyunols") {
-        let human = |name: &'static str| text(query, name, east_8);
-        let start = seconds("lhs_start_unix_s_0")?.or(human("lhs_start_human_s_8")?);
-        let end = seconds("lhs_end_unix_s_0")?.or(human("lhs_end_human_s_8")?);
-        let vod_end = seconds("lhs_vodend_unix_s_0")?.or(human("lhs_vodend_human_s_8")?);
-        let delay = text(query, "lhs_offset_unix_ms_0", whole_seconds)?;
-        let delay = seconds("lhs_offset_unix_s_0")?.or(delay);
-        return Ok(Some(Shift { from: start, to: end.or(vod_end), delay }));
-    }
-    Ok(None)
+    if is_on("aliyunols") { aliyun(query).map(Some) } else { Ok(None) }
+}
+
+/// What Aliyun's parameters ask for, whether or not they say that they are that.
+pub fn aliyun(query: &Query) -> Result<Shift, BadTime> {
+    let seconds = |name: &'static str| text(query, name, unix);
+    let human = |name: &'static str| text(query, name, east_8);
+    let start = seconds("lhs_start_unix_s_0")?.or(human("lhs_start_human_s_8")?);
+    let end = seconds("lhs_end_unix_s_0")?.or(human("lhs_end_human_s_8")?);
+    let vod_end = seconds("lhs_vodend_unix_s_0")?.or(human("lhs_vodend_human_s_8")?);
+    let delay = text(query, "lhs_offset_unix_ms_0", whole_seconds)?;
+    let delay = seconds("lhs_offset_unix_s_0")?.or(delay);
+    Ok(Shift { from: start, to: end.or(vod_end), delay })
 }
 
 fn text(query: &Query, name: &'static str, format: Format) -> Result<Option<String>, BadTime> {

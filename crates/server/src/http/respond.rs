@@ -57,6 +57,7 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
             Ok(wanted) => return Reply::Chat(wanted),
             Err(refusal) => refusal,
         },
+        (_, Route::Timeline) => api::compat::timeline(app, head, client).await,
         (_, Route::Metrics) => metrics::answer(app, head, client.peer).await,
         (_, Route::Other(answer)) => answer(app, head, client.peer),
     };

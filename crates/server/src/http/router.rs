@@ -29,6 +29,8 @@ pub enum Route {
     Api,
     /// The chat.
     Chat,
+    /// How far back a stream goes, in another server's words.
+    Timeline,
     /// The figures.
     Metrics,
     /// Something that is all there.
@@ -52,6 +54,9 @@ pub fn route(path: &str) -> Route {
     }
     if let Some(named) = hls::url::parse(path) {
         return Route::Hls(named);
+    }
+    if api::compat::is_timeline(path) {
+        return Route::Timeline;
     }
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {

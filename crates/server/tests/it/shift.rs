@@ -66,6 +66,50 @@ fn pictures(weir: &Weir, level: &str, address: &str, more: &[&str]) -> Vec<Strin
 }
 
 #[test]
+fn players_of_aliyun_are_told_how_far_back_they_can_go() {
+    let keys = [SHORT, ("hls.mode", "always"), ("play.scheme", "aliyun"), ("play.validity_seconds", "600")];
+    let weir = Weir::with(&keys);
+    let _push = ffmpeg::push(&weir.rtmp_url("live/a"), 40);
+    let signed = |app: &str, stream: &str, path: &str| {
+        weir.app().admission.look(|authority| {
+            let domain = authority.domain(control::Role::Play, "127.0.0.1").expect("a domain");
+            let target = control::sign::SignTarget { app, stream, path };
+            domain.sign(&target, weir.clock.unix_seconds() + 600, "0").expect("a signature")
+        })
+    };
+    let path = "/openapi/timeline/query";
+    // As the console signs it, over its own path; whoever may play the stream has a right to it, too.
+    let own = signed("openapi/timeline", "query", path);
+    let ask = |query: &str| {
+        let answer = get(&weir, &format!("{path}?{query}&app=live&format=ts"));
+        let told: serde_json::Value = serde_json::from_str(&answer.text()).expect("JSON");
+        (answer.status, told)
+    };
+    wait_for("three seconds of the past", || {
+        let (status, told) = ask(&format!("{own}&stream=a"));
+        let timeline = &told["content"]["timelines"][0];
+        let (start, end) = (timeline["start"].as_i64(), timeline["end"].as_i64());
+        status == 200 && start.zip(end).is_some_and(|(start, end)| end - start >= 3)
+    });
+    let (status, told) = ask(&format!("{}&stream=a", signed("live", "a", "/live/a.m3u8")));
+    assert_eq!((status, &told["retCode"]), (200, &serde_json::json!(0)), "{told}");
+    let current = told["content"]["current"].as_i64().expect("a time");
+    assert!((0..=2).contains(&(weir.clock.unix_seconds() - current)), "{told}");
+    let (_, told) =
+        ask(&format!("{own}&stream=a&lhs_start_unix_s_0={}&lhs_end_unix_s_0={}", current - 2, current - 1));
+    assert_eq!(told["content"]["timelines"], serde_json::json!([{"start": current - 2, "end": current - 1}]));
+    for (query, expected) in [
+        (format!("{}&stream=a", own.replace("auth_key=1", "auth_key=2")), 403),
+        (format!("{own}&stream=b"), 404),
+        (format!("{own}&stream=.."), 403),
+        (format!("{own}&stream=a&lhs_start_unix_s_0=x"), 400),
+    ] {
+        let (status, told) = ask(&query);
+        assert_eq!((status, told["retCode"].as_u64()), (expected, Some(expected.into())), "{query}: {told}");
+    }
+}
+
+#[test]
 fn a_player_is_as_late_as_it_asks_and_gets_what_was_from_memory() {
     let weir = Weir::with(&[SHORT, ("hls.mode", "always")]);
     let _push = ffmpeg::push(&weir.rtmp_url("live/a"), 40);
