@@ -43,12 +43,13 @@ use crate::app::App;
 use crate::http::head::{API, Head, Method};
 use crate::http::response::Response;
 use crate::http::router;
+use crate::http::viewer::Client;
 use crate::operator::keys::{Holder, Scope};
 use call::Call;
 use table::{Access, Operation};
 
 /// Answers a request for a path of the API, whose body has been read.
-pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> Response {
+pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -> Response {
     let method = if head.method == Method::Head { Method::Get } else { head.method };
     let path = head.path.strip_prefix(API).unwrap_or_default();
     let found: Vec<(&'static Operation, Vec<String>)> = table::at(path).collect();
@@ -63,8 +64,8 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, peer: IpAddr) -> R
         Ok(query) => query,
         Err(bad) => return Response::error(400, "bad_query", &bad.to_string(), &bad.message_zh()),
     };
-    let mut call =
-        Call { app: app.clone(), head: head.clone(), query, names, body, peer, key: String::new() };
+    let (app, head, key) = (app.clone(), head.clone(), String::new());
+    let mut call = Call { app, head, query, names, body, peer: client.peer, id: client.id, key };
     if operation.access == Access::Open {
         return run(operation, &call, None);
     }

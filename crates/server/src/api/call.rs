@@ -40,6 +40,8 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     /// Where it comes from.
     pub(super) peer: IpAddr,
+    /// The number of its connection.
+    pub(super) id: u64,
     /// The name of the key that came with it; empty where none is needed.
     pub(super) key: String,
 }
@@ -90,7 +92,7 @@ impl Call {
         self.parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(LIMIT).min(LIMIT_MAX)
     }
 
-    /// Waits for something. Requests that want a key are answered on threads where that holds up nobody.
+    /// Waits for something. Requests that do so are answered on threads where that holds up nobody.
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
         tokio::runtime::Handle::current().block_on(future)
     }

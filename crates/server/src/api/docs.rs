@@ -62,7 +62,7 @@ fn page() -> String {
 
 fn section(out: &mut String, operation: &Operation, known: &mut Schemas) {
     let access = match operation.access {
-        Access::Open | Access::OpenIndex => "open to everybody",
+        Access::Open | Access::OpenWaiting => "open to everybody",
         Access::Key(scope) => scope.name(),
     };
     let _ = write!(

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use control::request::Action;
-use hub::{Phase, Stream};
+use hub::{Name, Phase, Stream};
 
 use super::call::{Answer, Call};
 use super::shape::shape;
 use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
-use crate::admission::Asked;
+use crate::admission::{self, Asked, Visitor};
 use crate::http::head::Head;
 use crate::http::response::Response;
 use crate::replay::{self, Beside};
@@ -17,6 +17,16 @@ use crate::shift;
 
 /// Most streams in a list.
 const LIST_MAX: usize = 200;
+
+/// What a hook is told that a page speaks which asks about a stream.
+const WIRE: &str = "page";
+
+const FLV: &str = ".flv";
+const HLS: &str = ".m3u8";
+const RTMP: &str = "";
+
+/// How paths end at which a stream is played.
+const FORMS: [&str; 3] = [FLV, HLS, RTMP];
 
 shape! {
     /// Streams that anybody may play.
@@ -89,15 +99,15 @@ shape! {
 
     /// Paths, which a page resolves against the address that it has; RTMP is on another port.
     out struct LiveUrls {
-        /// FLV over HTTP.
-        flv: String,
-        /// FLV over WebSocket.
-        ws_flv: String,
-        /// HLS over HTTP; null when there is none.
+        /// FLV over HTTP; null when the signature is not good for it.
+        flv: Option<String>,
+        /// FLV over WebSocket; null when the signature is not good for it.
+        ws_flv: Option<String>,
+        /// HLS over HTTP; null when there is none, or the signature is not good for it.
         hls: Option<String>,
         /// HLS from the beginning of the show; null when that is not kept.
         from_start: Option<String>,
-        /// The port of RTMP; null when it does not listen.
+        /// The port of RTMP; null when it does not listen, or the signature is not good for it.
         rtmp_port: Option<u16>,
         /// The path over RTMP.
         rtmp_path: String,
@@ -105,7 +115,7 @@ shape! {
 }
 
 /// The streams on air that anybody may play. Streams whose playback is signed are not listed: knowing a name is
-/// half of an address.
+/// half of an address. Where a hook decides on plays, none is open to everybody.
 pub(super) fn list(call: &Call) -> Answer {
     let app = &call.app;
     let open = |stream: &Arc<Stream>| {
@@ -113,29 +123,26 @@ pub(super) fn list(call: &Call) -> Answer {
         let path = format!("/{app_name}/{stream_name}.flv");
         app.admission.admit(&asked(&call.head, app_name, stream_name, &path, "", call.peer)).is_ok()
     };
-    let streams = app.hub.on_air();
+    let streams = if app.hooks.decides_plays() { Vec::new() } else { app.hub.on_air() };
     let streams = streams.iter().filter(|stream| open(stream)).take(LIST_MAX);
     Ok(Response::json(200, &LiveList { streams: streams.map(|stream| item(call, stream, "")).collect() }))
 }
 
-/// One stream, to whoever may play it: the query carries the same signature as the play address.
+/// One stream, to whoever may play it: the query carries the same signature as the play address, and the hook is asked.
 pub(super) fn one(call: &Call) -> Answer {
-    let (app, head) = (&call.app, &call.head);
+    let app = &call.app;
     let [app_name, stream_name] = call.names.as_slice() else { return Err(crate::http::router::not_found()) };
-    let path = format!("/{app_name}/{stream_name}.flv");
-    let asked = asked(head, app_name, stream_name, &path, &head.query, call.peer);
-    let admitted = app.admission.admit(&asked).map_err(|refused| {
-        Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)
-    })?;
-    let found = app.hub.find(&admitted.name).filter(|stream| stream.phase() != Phase::Waiting);
+    let (name, good) = admit(call, app_name, stream_name, &FORMS)?;
+    let found = app.hub.find(&name).filter(|stream| stream.phase() != Phase::Waiting);
     let Some(stream) = found else {
         let zh = "当前没有人推流";
         return Err(Response::error(404, "not_on_air", "nobody is publishing this stream", zh));
     };
     let (video, audio) = tracks(&stream);
-    let rtmp_port = app.ports().rtmp.map(|addr| addr.port());
     let rtmp_path = format!("/{app_name}/{stream_name}");
-    let hls = app.config.hls.enabled.then(|| format!("/{app_name}/{stream_name}.m3u8"));
+    let path = |form| good.contains(&form).then(|| format!("/{app_name}/{stream_name}{form}"));
+    let rtmp_port = app.ports().rtmp.filter(|_| good.contains(&RTMP)).map(|addr| addr.port());
+    let (flv, hls) = (path(FLV), path(HLS).filter(|_| app.config.hls.enabled));
     let recording = replay::beside(app, stream.name());
     let age_ms = app.clock.now_ms().saturating_sub(stream.summary().started_ms);
     let started_ms = app.clock.unix_ms().saturating_sub_unsigned(age_ms);
@@ -147,11 +154,11 @@ pub(super) fn one(call: &Call) -> Answer {
         age_ms,
         thumbnails: Some(thumbnails).filter(|_| video.is_some()),
     });
-    let urls = LiveUrls { ws_flv: path.clone(), flv: path, hls, from_start, rtmp_port, rtmp_path };
+    let urls = LiveUrls { ws_flv: flv.clone(), flv, hls, from_start, rtmp_port, rtmp_path };
     let rewind_seconds = app.hls.kept_ms(stream.name()) / 1_000;
     let bitrate_kbps = stream.summary().bits_per_second / 1_000;
     let LiveItem { app, stream, title, on_air, viewers, started_at, cover } =
-        item(call, &stream, &head.query);
+        item(call, &stream, &call.head.query);
     Ok(Response::json(
         200,
         &LiveStream {
@@ -172,8 +179,41 @@ pub(super) fn one(call: &Call) -> Answer {
     ))
 }
 
+/// Lets in whoever may play `app/stream`: gives its name in the hub, and in which of these forms. Some signatures are over
+/// the path, so one is good for one form alone. The hook is asked as for whoever polls.
+pub(super) fn admit(
+    call: &Call,
+    app_name: &str,
+    stream: &str,
+    forms: &[&'static str],
+) -> Result<(Name, Vec<&'static str>), Response> {
+    let (app, head) = (&call.app, &call.head);
+    let path = |form: &str| format!("/{app_name}/{stream}{form}");
+    let is_good = |form: &&str| {
+        app.admission.admit(&asked(head, app_name, stream, &path(form), &head.query, call.peer)).is_ok()
+    };
+    let good: Vec<_> = forms.iter().copied().filter(is_good).collect();
+    // Where it is good for none, the first says why.
+    let first = path(good.first().or(forms.first()).copied().unwrap_or_default());
+    let asked = asked(head, app_name, stream, &first, &head.query, call.peer);
+    let visitor = Visitor {
+        id: call.id,
+        client: None,
+        wire: WIRE,
+        agent: head.header("user-agent").unwrap_or_default(),
+        tc_url: "",
+        is_polling: true,
+    };
+    match call.wait(admission::enter(app, &asked, &visitor)) {
+        Ok(admitted) => Ok((admitted.name, good)),
+        Err(refused) => {
+            Err(Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh))
+        }
+    }
+}
+
 /// A viewer's request for `app/stream`, as admission wants it.
-pub(super) fn asked<'a>(
+fn asked<'a>(
     head: &'a Head,
     app: &'a str,
     stream: &'a str,

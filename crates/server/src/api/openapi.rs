@@ -133,7 +133,7 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
         "parameters": parameters,
         "responses": answers,
         "security": match operation.access {
-            Access::Open | Access::OpenIndex => json!([]),
+            Access::Open | Access::OpenWaiting => json!([]),
             Access::Key(_) => json!([{"key": []}]),
         },
     });

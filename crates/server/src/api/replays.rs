@@ -1,7 +1,7 @@
 //! `GET /api/v1/replays/{recording}`: a recorded show, for the page that plays it.
 
 use super::call::{Answer, Call};
-use super::live::asked;
+use super::live::admit;
 use super::shape::shape;
 use super::streams::{AudioTrack, VideoTrack};
 use crate::http::response::Response;
@@ -35,8 +35,8 @@ shape! {
 
     /// Paths with their queries, which a page resolves against the address that it has.
     out struct ReplayUrls {
-        /// HLS.
-        hls: String,
+        /// HLS; this and the next two are null when the signature is not good for it.
+        hls: Option<String>,
         /// All of it as one MP4; null when it is no one file, or still grows.
         mp4: Option<String>,
         /// The same as FLV.
@@ -48,30 +48,30 @@ shape! {
     }
 }
 
-/// One replay, to whoever may play it: the query carries the same signature as its address.
+/// How paths end at which a replay is played.
+const FORMS: [&str; 3] = [".m3u8", ".mp4", ".flv"];
+
+/// One replay, to whoever may play it: the query carries the same signature as its address, and the hook is asked.
 pub(super) fn one(call: &Call) -> Answer {
     let [id] = call.names.as_slice() else { return Err(crate::http::router::not_found()) };
     let (app, head) = (&call.app, &call.head);
-    let path = |extension: &str| format!("/{}/{id}.{extension}", replay::url::APP);
-    let playlist = path("m3u8");
-    let asked = asked(head, replay::url::APP, id, &playlist, &head.query, call.peer);
-    app.admission.admit(&asked).map_err(|refused| {
-        Response::error(refused.status(), refused.code, &refused.message, &refused.message_zh)
-    })?;
+    let path = |extension: &str| format!("/{}/{id}{extension}", replay::url::APP);
+    let (_, good) = admit(call, replay::url::APP, id, &FORMS)?;
     let about = call.wait(replay::about(app, id)).map_err(refuse)?;
     // What is played is counted by the signature it comes with; pictures are no views.
     let signed = |extension: &str| match head.query.as_str() {
-        "" => path(extension),
-        query => format!("{}?{query}", path(extension)),
+        _ if !good.contains(&extension) => None,
+        "" => Some(path(extension)),
+        query => Some(format!("{}?{query}", path(extension))),
     };
     let pictured = |extension: &str| format!("{}?{}={}", path(extension), replay::TOKEN, about.token);
     let (has_video, is_open) = (about.video.is_some(), about.recording.state.is_open());
     let urls = ReplayUrls {
-        hls: signed("m3u8"),
-        mp4: about.is_one_file.then(|| signed("mp4")),
-        flv: about.is_one_file.then(|| signed("flv")),
-        poster: has_video.then(|| pictured("jpg")),
-        thumbnails: has_video.then(|| pictured("vtt")),
+        hls: signed(".m3u8"),
+        mp4: signed(".mp4").filter(|_| about.is_one_file),
+        flv: signed(".flv").filter(|_| about.is_one_file),
+        poster: has_video.then(|| pictured(".jpg")),
+        thumbnails: has_video.then(|| pictured(".vtt")),
     };
     let recording = &about.recording;
     let demo = &app.config.demo;

@@ -46,8 +46,8 @@ pub(super) struct Operation {
 pub(super) enum Access {
     /// Everybody.
     Open,
-    /// Everybody; it reads the index of recordings.
-    OpenIndex,
+    /// Everybody; it waits, for the database or for a hook.
+    OpenWaiting,
     /// Whoever has a key of this scope.
     Key(Scope),
 }
@@ -704,7 +704,7 @@ const SERVER: &[Operation] = &[
         method: Method::Get,
         path: "live/{app}/{stream}",
         id: "getLive",
-        access: Access::Open,
+        access: Access::OpenWaiting,
         about: "For pages: one stream, to whoever may play it; the query carries the signature of its play address",
         about_zh: "供网页使用：一路流，须有权播放；参数里带播放地址的签名",
         query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
@@ -713,7 +713,10 @@ const SERVER: &[Operation] = &[
         faults: &[
             (403, "the play address is refused; the code says why"),
             NOT_ON_AIR,
-            (503, "`draining`: the server is about to stop"),
+            (
+                503,
+                "`draining`: the server is about to stop; `hook_failed`: the operator's backend gave no answer",
+            ),
         ],
         handle: live::one,
     },
@@ -721,7 +724,7 @@ const SERVER: &[Operation] = &[
         method: Method::Get,
         path: "replays/{recording}",
         id: "getReplay",
-        access: Access::OpenIndex,
+        access: Access::OpenWaiting,
         about: "For pages: one recorded show, to whoever may play it; the query carries the signature of its address",
         about_zh: "供网页使用：一场录制的回放，须有权播放；参数里带回放地址的签名",
         query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
@@ -732,6 +735,10 @@ const SERVER: &[Operation] = &[
             (404, "`no_recording`, `replay_hidden`: there is no such replay, or it is not shown"),
             (410, "`recording_gone`: its files are no longer there"),
             (500, "`recording_unreadable`: the log says why"),
+            (
+                503,
+                "`draining`: the server is about to stop; `hook_failed`: the operator's backend gave no answer",
+            ),
         ],
         handle: replays::one,
     },

@@ -34,7 +34,7 @@ pub async fn respond(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -
         (Method::Options, _) => preflight(),
         (_, Route::Api) => {
             let began = Instant::now();
-            let response = api::answer(app, head, body, client.peer).await;
+            let response = api::answer(app, head, body, client).await;
             app.counts.api_answered(began.elapsed());
             response
         }

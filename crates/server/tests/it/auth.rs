@@ -97,6 +97,11 @@ fn keys<'a>(scheme: &'a str, key: &'a str, backup: &'a str) -> Vec<(&'a str, &'a
 
 /// A query that is good for a stream on a wire until and with the second `end`, made with these keys alone.
 fn sign(keys: &[(&str, &str)], weir: &Weir, wire: Wire, stream: &str, end: i64) -> String {
+    sign_path(keys, weir, wire.role(), &wire.path(stream), end)
+}
+
+/// The same for the path of a form.
+fn sign_path(keys: &[(&str, &str)], weir: &Weir, role: Role, path: &str, end: i64) -> String {
     let mut layers = Layers::defaults();
     let env = |(key, value): &(&str, &str)| {
         (format!("WEIR__{}", key.replace('.', "__").to_uppercase()), (*value).to_owned())
@@ -104,9 +109,10 @@ fn sign(keys: &[(&str, &str)], weir: &Weir, wire: Wire, stream: &str, end: i64) 
     layers.add_env(&keys.iter().map(env).collect::<Vec<_>>());
     let config = layers.config().expect("a good configuration");
     let authority = config.authority(&weir.secrets).expect("an authority");
-    let domain = authority.domain(wire.role(), "").expect("the default domain");
+    let domain = authority.domain(role, "").expect("the default domain");
+    let stream = path.trim_start_matches('/').split('.').next().expect("a path");
     let (app, name) = stream.rsplit_once('/').expect("app/stream");
-    let target = SignTarget { app, stream: name, path: &wire.path(stream) };
+    let target = SignTarget { app, stream: name, path };
     domain.sign(&target, end, "nonce").expect("a key")
 }
 
@@ -291,6 +297,72 @@ fn addresses_that_the_clouds_documents_show_push_and_play_here() {
         assert!(wire.ask(&weir, stream, query).is_ok(), "{scheme} {role} {stream}");
         set_clock(&weir, end + 1);
         assert!(wire.ask(&weir, stream, query).is_err(), "{scheme} {role} {stream} after its end");
+    }
+}
+
+/// How paths end at which a stream is asked for over HTTP, and at which a replay is.
+const FORMS: [&str; 3] = [".flv", ".m3u8", ".jpg"];
+const REPLAY_FORMS: [&str; 3] = [".m3u8", ".mp4", ".flv"];
+
+#[test]
+fn a_signature_over_the_name_opens_every_form_and_one_over_the_path_its_own() {
+    // Of the documents: the first two of a scheme are of one stream.
+    let aliyun_flv =
+        "auth_key=1893456000-477b3bbc253f467b8def6711128c7bec-0-50e1fceebaa9e75bd6ac4b4fb35f4fb8";
+    let aliyun_m3u8 = "auth_key=1893456000-0-7-f308bb4ec636b7393dbefa6f8c7d3187";
+    let tencent = "txSecret=ac87b099cb4d74ece916fe17511ae243&txTime=70dbd880";
+    let schemes = [
+        ("tencent", true, "playkey9c1e77aa", "live/room1001_720p", [tencent, tencent]),
+        ("aliyun", false, "aliK3y", "live/room1001", [aliyun_flv, aliyun_m3u8]),
+        ("qiniu", false, "SK", "live/room1001", [""; 2]),
+        ("huawei_a", false, "k", "live/room1001", [""; 2]),
+        ("huawei_b", true, "k", "live/room1001", [""; 2]),
+        ("huawei_d", true, "k", "live/room1001", [""; 2]),
+    ];
+    let id = "0123456789abcdef01234567";
+    for (scheme, by_name, key, stream, vectors) in schemes {
+        let own = [("play.scheme", scheme), ("play.key", key), ("play.access_key", "AK")];
+        let weir = Weir::with(&own);
+        set_clock(&weir, END);
+        let _publisher = on_air(&weir, stream, "");
+        let head = |target: &str| {
+            let request = format!("HEAD {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            http::exchange(weir.http, request.as_bytes()).expect("an answer").status
+        };
+        for (number, signed) in FORMS.into_iter().enumerate() {
+            let path = format!("/{stream}{signed}");
+            let query = match vectors.get(number) {
+                Some(&vector) if !vector.is_empty() => vector.to_owned(),
+                _ => sign_path(&own, &weir, Role::Play, &path, END),
+            };
+            for asked in FORMS {
+                let is_let_in = head(&format!("/{stream}{asked}?{query}")) != 403;
+                assert_eq!(is_let_in, by_name || asked == signed, "{scheme}: {signed} at {asked}");
+            }
+            let told =
+                http::get(weir.http, &format!("/api/v1/live/{stream}?{query}"), "").expect("an answer");
+            if !by_name && signed == ".jpg" {
+                assert_eq!(told.status, 403, "{scheme}: a picture is no play");
+                continue;
+            }
+            let urls: serde_json::Value = serde_json::from_str(&told.text()).expect("JSON");
+            let has = |key: &str| !urls["urls"][key].is_null();
+            let expected = [by_name || signed == ".flv", by_name || signed == ".m3u8", by_name];
+            assert_eq!([has("flv"), has("hls"), has("rtmp_port")], expected, "{scheme}: {urls}");
+        }
+        for signed in REPLAY_FORMS {
+            let query = sign_path(&own, &weir, Role::Play, &format!("/replay/{id}{signed}"), END);
+            for asked in REPLAY_FORMS {
+                let is_let_in = head(&format!("/replay/{id}{asked}?{query}")) != 403;
+                assert_eq!(
+                    is_let_in,
+                    by_name || asked == signed,
+                    "{scheme}: {signed} of a replay at {asked}"
+                );
+            }
+            let told = http::get(weir.http, &format!("/api/v1/replays/{id}?{query}"), "").expect("an answer");
+            assert_eq!(told.status, 404, "{scheme}: {signed} is asked about, and there is none");
+        }
     }
 }
 

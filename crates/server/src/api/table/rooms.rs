@@ -180,7 +180,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        access: Access::OpenIndex,
+        access: Access::OpenWaiting,
         faults: &[BAD_TOKEN, Fault::OtherRoom.told(), Fault::Banned.told(), NO_ROOM, NO_ROOMS, DATABASE],
         ..operation(
             (Method::Get, "rooms/{room}/public", "getPublicRoom"),
@@ -190,7 +190,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        access: Access::OpenIndex,
+        access: Access::OpenWaiting,
         ..operation(
             (Method::Get, "rooms/{room}/public-goods", "getPublicGoods"),
             ("For pages: the shelf as viewers see it", "供网页使用：观众看到的货架"),
@@ -199,7 +199,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        access: Access::OpenIndex,
+        access: Access::OpenWaiting,
         query: &[FROM, TO, MEDIA_FROM, MEDIA_TO, AFTER_SEQ],
         faults: &[
             BAD_TOKEN,
