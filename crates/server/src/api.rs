@@ -44,6 +44,7 @@ use crate::http::head::{API, Head, Method};
 use crate::http::response::Response;
 use crate::http::router;
 use crate::http::viewer::Client;
+use crate::operator::TRIES;
 use crate::operator::keys::{Holder, Scope};
 use call::Call;
 use table::{Access, Operation};
@@ -129,7 +130,7 @@ fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Re
         });
     };
     let Some(holder) = keys.check(key) else {
-        return Err(match app.operator.throttle.wrong(peer, app.clock.now_ms()) {
+        return Err(match app.operator.throttle.count(peer, TRIES, app.clock.now_ms()) {
             Some(seconds) => refuse(
                 429,
                 "too_many_tries",

@@ -41,6 +41,7 @@ pub mod slots;
 pub mod snapshot;
 pub mod storage;
 pub mod store;
+pub mod throttle;
 pub mod time;
 mod told;
 pub mod waiting;

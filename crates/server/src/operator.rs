@@ -2,15 +2,17 @@
 
 pub mod forbids;
 pub mod keys;
-pub mod throttle;
 
 use std::path::Path;
 
 use crate::admission::Admission;
 use crate::clock::Clock;
+use crate::throttle::Throttle;
 use forbids::Forbids;
 use keys::Keys;
-use throttle::Throttle;
+
+/// Wrong keys from one address within a minute that are answered as such.
+pub const TRIES: u32 = 10;
 
 /// The operator's side of the server.
 #[derive(Debug)]
