@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::sessions::{Role, Session, Sessions};
 use crate::store::{Event, Part, Recording, State, Store};
 use crate::time::rfc3339_ms;
-pub(crate) use rooms::{gift, member, message, room, room_deleted, show, show_kind};
+pub(crate) use rooms::{gift, gift_cancelled, member, message, room, room_deleted, show, show_kind};
 pub(crate) use streams::Told;
 pub use streams::{run, stop};
 
@@ -78,11 +78,13 @@ pub const MEMBER_LEFT: &str = "member.left";
 pub const MESSAGE_SENT: &str = "message.sent";
 /// A gift was given and, where it costs something, its price was put aside.
 pub const GIFT_SENT: &str = "gift.sent";
+/// A gift that was given came to nothing after all: the wallet would not take the money that it had put aside.
+pub const GIFT_CANCELLED: &str = "gift.cancelled";
 /// Somebody tries a webhook.
 pub const PING: &str = "ping";
 
 /// The kinds that this server has.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     STREAM_STARTED,
     STREAM_ENDED,
     PUBLISH_STARTED,
@@ -108,6 +110,7 @@ pub const KINDS: [&str; 26] = [
     MEMBER_LEFT,
     MESSAGE_SENT,
     GIFT_SENT,
+    GIFT_CANCELLED,
     PING,
 ];
 

@@ -50,6 +50,16 @@ impl Given {
 
 /// Gives what somebody wants to send.
 pub async fn give(app: &App, room: &str, say: &Say) -> Result<Given, Reject> {
+    let given = decide(app, room, say).await;
+    app.counts.gift(match &given {
+        Ok(Given { is_new: true, .. }) => "given",
+        Ok(Given { is_new: false, .. }) => "again",
+        Err(reject) => reject.code.word(),
+    });
+    given
+}
+
+async fn decide(app: &App, room: &str, say: &Say) -> Result<Given, Reject> {
     let Body::Gift(wanted) = &say.body else { return Err(Reject::new(Code::Bad)) };
     let store = app.rooms.store().ok_or_else(unavailable)?;
     let found = store.gifts.find_gift(room, &wanted.id).await.map_err(|error| {

@@ -10,18 +10,21 @@
 
 mod json;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::header::HeaderName;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, WalletMode};
+use crate::metrics::Histogram;
 use crate::net::Guard;
 use crate::outbound::{Address, Call, Client};
 use crate::store::Ledger;
@@ -72,7 +75,21 @@ struct Webhook {
     timeout: Duration,
     turns: Semaphore,
     clock: Clock,
+    figures: Figures,
 }
+
+/// What is counted of its calls.
+#[derive(Debug)]
+struct Figures {
+    /// By what was asked and what was answered, both from lists in the program.
+    calls: Mutex<Calls>,
+    took: Mutex<Histogram>,
+    /// What it is still to be told, as it was a moment ago.
+    owed: AtomicU64,
+}
+
+/// Calls by what was asked and what was answered.
+pub type Calls = BTreeMap<(&'static str, &'static str), u64>;
 
 /// Who pays for a gift that costs something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +119,7 @@ pub enum Reply {
 impl Wallet {
     /// As the configuration says.
     pub fn new(config: &Config, clock: &Clock) -> anyhow::Result<Wallet> {
-        let config::Wallet { mode, url, secret, timeout_ms, allow_private } = &config.wallet;
+        let config::Wallet { mode, url, secret, timeout_ms, allow_private, .. } = &config.wallet;
         let mode = match mode {
             WalletMode::Free => Mode::Free,
             WalletMode::Webhook if url.is_empty() => Mode::None,
@@ -115,6 +132,11 @@ impl Wallet {
                 timeout: Duration::from_millis(*timeout_ms),
                 turns: Semaphore::new(AT_ONCE),
                 clock: clock.clone(),
+                figures: Figures {
+                    calls: Mutex::default(),
+                    took: Mutex::new(Histogram::long()),
+                    owed: AtomicU64::default(),
+                },
             })),
         };
         Ok(Wallet { mode, news: Notify::new() })
@@ -132,9 +154,33 @@ impl Wallet {
     /// Asks it to put the money for a gift aside.
     pub async fn reserve(&self, entry: &Entry) -> Reply {
         let Mode::Webhook(webhook) = &self.mode else { return Reply::Nothing };
-        let asked = webhook.ask(entry, entry.attempt, "reserve");
+        let what = "reserve";
         // The time limit is for all of it, the wait for a turn too.
-        tokio::time::timeout(webhook.timeout, asked).await.unwrap_or(Reply::Nothing)
+        let asked = tokio::time::timeout(webhook.timeout, webhook.ask(entry, entry.attempt, what));
+        let counted = webhook.counted(what, async { asked.await.unwrap_or(Reply::Nothing) });
+        counted.await
+    }
+
+    /// Its calls since the start.
+    pub fn calls(&self) -> Calls {
+        self.figures().map(|figures| lock(&figures.calls).clone()).unwrap_or_default()
+    }
+
+    /// How long they took.
+    pub fn took(&self) -> Histogram {
+        self.figures().map_or_else(Histogram::long, |figures| lock(&figures.took).clone())
+    }
+
+    /// How many gifts it is being asked about or must still be told of, as of a moment ago.
+    pub fn owed(&self) -> u64 {
+        self.figures().map_or(0, |figures| figures.owed.load(Ordering::Relaxed))
+    }
+
+    fn figures(&self) -> Option<&Figures> {
+        match &self.mode {
+            Mode::Webhook(webhook) => Some(&webhook.figures),
+            Mode::None | Mode::Free => None,
+        }
     }
 
     /// Says that there is something to tell it.
@@ -143,7 +189,27 @@ impl Wallet {
     }
 }
 
+impl Reply {
+    /// Its name in the metrics.
+    fn word(&self) -> &'static str {
+        match self {
+            Reply::Yes(_) => "yes",
+            Reply::No { balance: true } => "balance",
+            Reply::No { balance: false } => "refused",
+            Reply::Nothing => "no_answer",
+        }
+    }
+}
+
 impl Webhook {
+    async fn counted(&self, what: &'static str, asked: impl Future<Output = Reply>) -> Reply {
+        let began = Instant::now();
+        let reply = asked.await;
+        *lock(&self.figures.calls).entry((what, reply.word())).or_default() += 1;
+        lock(&self.figures.took).observe(began.elapsed());
+        reply
+    }
+
     async fn ask(&self, entry: &Entry, attempt: u32, what: &str) -> Reply {
         let Ok(_turn) = self.turns.acquire().await else { return Reply::Nothing };
         let id = id(entry, attempt);
@@ -236,26 +302,28 @@ async fn round(app: &App, webhook: &Arc<Webhook>, ledger: &Ledger) -> Result<(),
     loop {
         let orders = ledger.due(app.clock.unix_ms(), ORDERS).await?;
         if orders.is_empty() {
+            webhook.figures.owed.store(ledger.owed().await?, Ordering::Relaxed);
             return Ok(());
         }
         let mut told = JoinSet::new();
         for order in orders {
             let webhook = webhook.clone();
             told.spawn(async move {
-                let reply = webhook.ask(&order.entry, order.attempt, word(order.what)).await;
+                let what = word(order.what);
+                let reply = webhook.counted(what, webhook.ask(&order.entry, order.attempt, what)).await;
                 (order, reply)
             });
         }
         for (order, reply) in told.join_all().await {
             match reply {
-                Reply::Yes(_) => ledger.told(&order, true).await?,
+                Reply::Yes(_) => ledger.told(&order, true, app.clock.unix_ms()).await?,
                 Reply::No { .. } => {
                     warn!(
                         gift = order.entry.id,
                         "the wallet refuses to {}: the ledger says so",
                         word(order.what)
                     );
-                    ledger.told(&order, false).await?;
+                    ledger.told(&order, false, app.clock.unix_ms()).await?;
                 }
                 Reply::Nothing => {
                     let pause_ms = FIRST_PAUSE_MS << order.tries.min(20);
@@ -265,6 +333,10 @@ async fn round(app: &App, webhook: &Arc<Webhook>, ledger: &Ledger) -> Result<(),
             }
         }
     }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn word(what: What) -> &'static str {

@@ -6,8 +6,8 @@ use control::room::show::{Happening, State};
 use serde_json::{Value, json};
 
 use super::{
-    GIFT_SENT, MESSAGE_SENT, ROOM_BANNED, ROOM_DELETED, ROOM_ENDED, ROOM_INTERRUPTED, ROOM_REOPENED,
-    ROOM_RESUMED, ROOM_STARTED, ROOM_UNBANNED, new, split,
+    GIFT_CANCELLED, GIFT_SENT, MESSAGE_SENT, ROOM_BANNED, ROOM_DELETED, ROOM_ENDED, ROOM_INTERRUPTED,
+    ROOM_REOPENED, ROOM_RESUMED, ROOM_STARTED, ROOM_UNBANNED, new, split,
 };
 use crate::chat::item;
 use crate::store::Event;
@@ -69,7 +69,18 @@ pub(crate) fn message(room: &str, message: &Message) -> Event {
 
 /// A gift was given.
 pub(crate) fn gift(of: &Entry) -> Event {
-    let data = json!({
+    new(GIFT_SENT, subject(&of.room), of.at_ms, &given(of))
+}
+
+/// A gift that was given came to nothing.
+pub(crate) fn gift_cancelled(of: &Entry, unix_ms: i64) -> Event {
+    let mut data = given(of);
+    data["reason"] = json!(of.reason);
+    new(GIFT_CANCELLED, subject(&of.room), unix_ms, &data)
+}
+
+fn given(of: &Entry) -> Value {
+    json!({
         "room": of.room,
         "user": of.user,
         "ledger": of.id,
@@ -82,8 +93,7 @@ pub(crate) fn gift(of: &Entry) -> Event {
         "total": of.total,
         "paid": !of.wallet_key.is_empty(),
         "reference": of.reference,
-    });
-    new(GIFT_SENT, subject(&of.room), of.at_ms, &data)
+    })
 }
 
 fn subject(room: &str) -> String {

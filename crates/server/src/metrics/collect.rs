@@ -70,6 +70,7 @@ pub fn text(app: &App) -> String {
     text.family(&f::REPLAY_SENT).only(app.replays.figures.bytes());
     storage(app, &mut text);
     rooms(app, &mut text);
+    gifts(app, &mut text);
     webhooks(app, &mut text);
     certificate(app, &mut text);
     process(&mut text);
@@ -228,6 +229,27 @@ fn rooms(app: &App, text: &mut Text) {
     let writer = app.rooms.store().map(|store| store.chat.figures()).unwrap_or_default();
     text.family(&f::CHAT_WAITING).only(writer.waiting_rows);
     text.family(&f::CHAT_NOT_KEPT).only(writer.dropped);
+}
+
+fn gifts(app: &App, text: &mut Text) {
+    let mut sends = text.family(&f::GIFTS);
+    for (outcome, count) in app.counts.gifts() {
+        sends.with(&[("outcome", outcome)], count);
+    }
+    let mut calls = text.family(&f::WALLET_CALLS);
+    for ((action, outcome), count) in app.wallet.calls() {
+        calls.with(&[("action", action), ("outcome", outcome)], count);
+    }
+    text.family(&f::WALLET_TIME).histogram(&app.wallet.took());
+    text.family(&f::WALLET_OWED).only(app.wallet.owed());
+    let mut rows = text.family(&f::LEDGER);
+    for (state, count) in app.rooms.store().iter().flat_map(|store| store.ledger.rows()) {
+        rows.with(&[("state", state.word())], count);
+    }
+    let mut logins = text.family(&f::LOGINS);
+    for (outcome, count) in app.counts.logins() {
+        logins.with(&[("outcome", outcome)], count);
+    }
 }
 
 fn webhooks(app: &App, text: &mut Text) {

@@ -82,6 +82,10 @@ pub struct Counts {
     publishers_lost: AtomicU64,
     /// By reason, from a list in the program.
     acme_failures: Mutex<BTreeMap<&'static str, u64>>,
+    /// By outcome, from a list in the program.
+    gifts: Mutex<BTreeMap<&'static str, u64>>,
+    /// The same.
+    logins: Mutex<BTreeMap<&'static str, u64>>,
     api: Mutex<Histogram>,
 }
 
@@ -92,6 +96,8 @@ impl Default for Counts {
             limits: [const { AtomicU64::new(0) }; Limit::ALL.len()],
             publishers_lost: AtomicU64::new(0),
             acme_failures: Mutex::default(),
+            gifts: Mutex::default(),
+            logins: Mutex::default(),
             api: Mutex::new(Histogram::long()),
         }
     }
@@ -121,6 +127,16 @@ impl Counts {
         *self.acme_failures.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
     }
 
+    /// Somebody wanted to send a gift.
+    pub fn gift(&self, outcome: &'static str) {
+        *self.gifts.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+    }
+
+    /// Somebody wanted to sign in.
+    pub fn login(&self, outcome: &'static str) {
+        *self.logins.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+    }
+
     /// The API answered.
     pub fn api_answered(&self, took: Duration) {
         self.api.lock().unwrap_or_else(PoisonError::into_inner).observe(took);
@@ -143,6 +159,14 @@ impl Counts {
 
     pub(super) fn acme_failures(&self) -> BTreeMap<&'static str, u64> {
         self.acme_failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn gifts(&self) -> BTreeMap<&'static str, u64> {
+        self.gifts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn logins(&self) -> BTreeMap<&'static str, u64> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn api(&self) -> Histogram {

@@ -98,6 +98,12 @@ families! {
     CHAT_LET_GO: Counter "weir_chat_let_go_total" [] "Clients that were ended because they took nothing, said nothing, or never said hello", "因不接收、无响应或不打招呼而被断开的聊天客户端";
     CHAT_WAITING: Gauge "weir_chat_unwritten_rows" [] "Messages and counts of rooms that are not in the database yet", "房间里尚未写入数据库的消息与计数";
     CHAT_NOT_KEPT: Counter "weir_chat_not_kept_total" [] "Messages that will not be in the database, as it could not be written for too long", "因数据库长时间不可写而未保存的消息";
+    GIFTS: Counter "weir_gifts_total" ["outcome"] "Sends of gifts: given, again (it was given before), or the code that their sender is told", "送礼次数，按结果：given、again（先前已送出的重发），或告诉发送者的代码";
+    WALLET_CALLS: Counter "weir_wallet_calls_total" ["action", "outcome"] "Questions to the wallet: reserve, confirm or cancel; yes, balance, refused or no_answer", "对钱包的调用：reserve、confirm、cancel；结果 yes、balance、refused、no_answer";
+    WALLET_TIME: Histogram "weir_wallet_call_seconds" [] "Time that a question to the wallet takes", "调用钱包用时";
+    WALLET_OWED: Gauge "weir_wallet_owed" [] "Gifts that the wallet is being asked about, or must still be told of", "正在询问钱包、或还须告知钱包的礼物";
+    LEDGER: Counter "weir_ledger_rows_total" ["state"] "Rows of the ledger of gifts that came to a state: reserved, confirmed or cancelled", "礼物账本中进入各状态的记录：reserved、confirmed、cancelled";
+    LOGINS: Counter "weir_wechat_logins_total" ["outcome"] "Sign-ins with WeChat: signed_in, or the code that the client is told", "微信登录次数，按结果：signed_in，或告诉客户端的代码";
     ACME: Counter "weir_acme_failures_total" ["reason"] "Orders of a certificate that came to nothing: authority, connection, dns, unauthorized, caa, rate_limited, refused, local", "未成功的证书申请，按原因：authority、connection、dns、unauthorized、caa、rate_limited、refused、local";
     RESIDENT: Gauge "process_resident_memory_bytes" [] "Memory in use", "占用的内存";
     CPU: Counter "process_cpu_seconds_total" [] "Processor time used", "占用的 CPU 时间";

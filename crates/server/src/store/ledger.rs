@@ -14,7 +14,7 @@ mod orders;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ pub struct Ledger {
     outbox: Outbox,
     queue: mpsc::Sender<Job>,
     jobs: Arc<Mutex<Option<mpsc::Receiver<Job>>>>,
+    rows: Arc<[AtomicU64; State::ALL.len()]>,
 }
 
 /// A gift to be given.
@@ -264,7 +265,7 @@ impl Ask {
 impl Ledger {
     pub(super) fn new(read: SqlitePool, write: SqlitePool, outbox: Outbox) -> Ledger {
         let (queue, jobs) = mpsc::channel(WAITING_MAX);
-        Ledger { read, write, outbox, queue, jobs: Arc::new(Mutex::new(Some(jobs))) }
+        Ledger { read, write, outbox, queue, jobs: Arc::new(Mutex::new(Some(jobs))), rows: Arc::default() }
     }
 
     /// Asks, and waits for the answer.
@@ -280,6 +281,17 @@ impl Ledger {
             return Err(Unavailable);
         }
         timeout(DISK, told).await.ok().and_then(std::result::Result::ok).ok_or(Unavailable)
+    }
+
+    /// Rows that came to a state since the start.
+    pub fn rows(&self) -> impl Iterator<Item = (State, u64)> {
+        State::ALL.into_iter().zip(&*self.rows).map(|(state, rows)| (state, rows.load(Ordering::Relaxed)))
+    }
+
+    fn count(&self, state: State, rows: u64) {
+        if let Some((_, count)) = State::ALL.iter().zip(&*self.rows).find(|(one, _)| **one == state) {
+            count.fetch_add(rows, Ordering::Relaxed);
+        }
     }
 
     /// Has something noted that nobody waits for.
@@ -360,6 +372,11 @@ impl Ledger {
             self.outbox.wake();
         }
         for (job, told) in jobs.drain(..).zip(done) {
+            match (&job.ask, &told) {
+                (Ask::Give(_), Told::New(entry)) => self.count(entry.state, 1),
+                (Ask::Refused { .. }, Told::Done) => self.count(State::Cancelled, 1),
+                _ => {}
+            }
             if let Some(done) = job.done {
                 // Whoever asked may be gone.
                 let _ = done.send(told);

@@ -12,7 +12,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, Sqlite, Transaction};
 
 use super::{Entry, Give, Ledger, Result, State, Told, UNDECIDED_MS, entry};
+use crate::event;
 use crate::store::gifts::{number, rows};
+use crate::store::outbox;
 
 /// What the wallet must be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,7 @@ impl Ledger {
         );
         query.bind(now_ms).bind(until_ms).execute(&mut *to).await?;
         to.commit().await?;
+        self.count(State::Cancelled, count);
         Ok(count)
     }
 
@@ -84,20 +87,33 @@ impl Ledger {
         query.fetch_one(&self.read).await.map(i64::unsigned_abs)
     }
 
-    /// The wallet was told, and agrees, or does not and never will.
-    pub async fn told(&self, order: &Order, agreed: bool) -> Result<()> {
+    /// The wallet was told, and agrees, or does not and never will: then whoever was told of the gift is told of that.
+    pub async fn told(&self, order: &Order, agreed: bool, now_ms: i64) -> Result<()> {
         let mut to = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let mut ended = None;
         if order.what == What::Confirm {
             let (state, reason) =
                 if agreed { (State::Confirmed, "") } else { (State::Cancelled, "confirm_refused") };
             let query = sqlx::query(
-                "UPDATE ledger SET state = ?, reason = ? WHERE id = ? AND attempt = ? AND state = 'reserved'",
+                "UPDATE ledger SET state = ?, reason = ? WHERE id = ? AND attempt = ? AND state = 'reserved' RETURNING *",
             );
             let query = query.bind(state.word()).bind(reason).bind(order.entry.id).bind(order.attempt);
-            query.execute(&mut *to).await?;
+            ended = query.fetch_optional(&mut *to).await?.as_ref().map(entry).transpose()?;
+        }
+        let cancelled = ended.as_ref().filter(|entry| entry.state == State::Cancelled);
+        let cancelled = cancelled.filter(|_| self.outbox.interest.wants(event::GIFT_CANCELLED));
+        if let Some(entry) = cancelled {
+            outbox::put(&mut to, &event::gift_cancelled(entry, now_ms)).await?;
         }
         forget(&mut to, order.entry.id, order.attempt).await?;
-        to.commit().await
+        to.commit().await?;
+        if cancelled.is_some() {
+            self.outbox.wake();
+        }
+        if let Some(entry) = ended {
+            self.count(entry.state, 1);
+        }
+        Ok(())
     }
 
     /// The wallet could not be told; it is tried again then.

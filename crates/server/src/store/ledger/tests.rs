@@ -78,10 +78,10 @@ async fn what_was_not_answered_is_called_off_and_may_be_tried_again_under_anothe
     let brief: Vec<_> = due.iter().map(|order| (order.attempt, order.what)).collect();
     assert_eq!(brief, [(0, What::Cancel), (1, What::Confirm)]);
     // The end of the first attempt does not touch the second.
-    ledger.told(&due[0], true).await.unwrap();
+    ledger.told(&due[0], true, NOW_MS).await.unwrap();
     ledger.postpone(&due[1], NOW_MS + 5).await.unwrap();
     assert_eq!(ledger.due(NOW_MS, 10).await.unwrap(), []);
-    ledger.told(&due[1], true).await.unwrap();
+    ledger.told(&due[1], true, NOW_MS).await.unwrap();
     assert_eq!(row(ledger.ask(give("c", true)).await.unwrap()).state, State::Confirmed);
     assert_eq!(ledger.owed().await.unwrap(), 0);
 }
@@ -121,4 +121,20 @@ async fn a_gift_is_told_once_when_it_is_given_or_its_price_is_put_aside() {
     let told = told().await;
     assert!(told.len() == 2 && told[0].contains(r#""cid":"free""#), "{told:?}");
     assert!(told[1].contains(r#""cid":"paid""#) && told[1].contains(r#""reference":"w""#), "{told:?}");
+    // The wallet goes back on its word: it is told that this one is nothing, once.
+    let order = ledger.due(NOW_MS, 1).await.unwrap().remove(0);
+    for _ in 0..2 {
+        ledger.told(&order, false, NOW_MS + 1).await.unwrap();
+    }
+    let rows: Vec<u64> = ledger.rows().map(|(_, rows)| rows).collect();
+    assert_eq!(rows, [1, 2, 1], "reserved, confirmed, cancelled");
+    outbox.route(|_| vec!["x".into()], 100, NOW_MS).await.unwrap();
+    let wanted = outbox::Wanted { limit: 9, ..outbox::Wanted::default() };
+    let last = outbox.list(&wanted).await.unwrap().remove(0).event;
+    assert_eq!(
+        (last.kind.as_str(), last.subject.as_str(), last.occurred_ms),
+        ("gift.cancelled", "room:r", NOW_MS + 1)
+    );
+    assert!(last.data.contains(r#""cid":"paid""#) && last.data.contains(r#""reason":"confirm_refused""#));
+    assert_eq!(outbox.list(&wanted).await.unwrap().len(), 3);
 }

@@ -201,6 +201,27 @@ fn a_wallet_that_refuses_stalls_fails_or_lies_costs_nobody_anything() {
     // A wallet that goes back on its word: the ledger says so.
     assert_eq!(a.ask(&gift("regret", "car", 1)).unwrap()["t"], "ack");
     wait_for("the refusal", || row(&api, "regret")["reason"] == "confirm_refused");
+    // All of that is counted.
+    let figure = |name: &str| {
+        let text = weir::metrics::text(api.weir.app());
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok()).unwrap_or_default()
+    };
+    wait_for("nothing owed", || figure("weir_wallet_owed") == 0.0);
+    for (name, expected) in [
+        ("weir_gifts_total{outcome=\"given\"}", 2.0),
+        ("weir_gifts_total{outcome=\"balance\"}", 1.0),
+        ("weir_gifts_total{outcome=\"unavailable\"}", 6.0),
+        ("weir_wallet_calls_total{action=\"reserve\",outcome=\"yes\"}", 2.0),
+        ("weir_wallet_calls_total{action=\"reserve\",outcome=\"no_answer\"}", 6.0),
+        ("weir_wallet_calls_total{action=\"confirm\",outcome=\"refused\"}", 1.0),
+        ("weir_wallet_calls_total{action=\"cancel\",outcome=\"yes\"}", 6.0),
+        ("weir_ledger_rows_total{state=\"reserved\"}", 10.0),
+        ("weir_ledger_rows_total{state=\"confirmed\"}", 1.0),
+        ("weir_ledger_rows_total{state=\"cancelled\"}", 9.0),
+    ] {
+        wait_for(&format!("{name} = {expected}"), || figure(name) == expected);
+    }
+    assert!(figure("weir_wallet_call_seconds_count") >= 18.0);
 }
 
 #[test]
