@@ -31,7 +31,7 @@ await run(async (browser, check) => {
     return opened;
   };
   // What can be given and what is sold is there before anybody comes.
-  const gifts = [['flower', '小花', {}], ['rose', '玫瑰', {}], ['heart', '粉丝心', { claim: 'room' }], ['cake', '生日蛋糕', { max_count: 1 }]];
+  const gifts = [['flower', '小花', {}], ['rose', '玫瑰', {}], ['heart', '粉丝心', { claim: 'room' }], ['cake', '生日蛋糕', { max_count: 1, price: 8 }]];
   for (const [position, [id, name, more]] of gifts.entries()) await api('PUT', `gifts/${id}`, { name, position, ...more });
   const goods = [{ id: 'g1', name: '羊毛围巾 加厚款', price: 9900, price_to: 12900, price_kind: 'discount', url: `${origin}/?goods` }, { id: 'g2', name: '手账本', price: 2550, url: 'pages/goods?id=2' }];
   for (const one of goods) await api('POST', 'rooms/demo/goods', one);
@@ -77,7 +77,7 @@ await run(async (browser, check) => {
 
   // A free gift, three times in a row: one line, and one row over the picture that grows and goes away.
   await viewer.page.locator('.gift-button').tap();
-  check('gifts have their prices', (await viewer.page.locator('.gift-price').allTextContents()).join() === '免费,免费,领取,免费', await viewer.page.locator('.gift-price').allTextContents());
+  check('gifts have their prices', (await viewer.page.locator('.gift-price').allTextContents()).join() === '免费,免费,领取,8 金币', await viewer.page.locator('.gift-price').allTextContents());
   const give = viewer.page.locator('.give');
   await viewer.page.getByRole('radio', { name: '×10' }).tap();
   await give.tap();

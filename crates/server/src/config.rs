@@ -339,6 +339,8 @@ pub enum OnFailure {
 #[expect(missing_docs, reason = "every key is explained in default.toml")]
 pub struct Wallet {
     pub mode: WalletMode,
+    pub unit_zh: String,
+    pub unit_en: String,
     pub url: Secret,
     pub secret: Secret,
     pub timeout_ms: u64,

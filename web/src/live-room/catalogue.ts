@@ -26,10 +26,24 @@ export interface Goods {
   explaining: boolean;
 }
 
+/** What can be given in a room, and what it is paid with. */
+export interface Gifts {
+  gifts: Gift[];
+  unit: Unit;
+}
+
+/** What prices are in; empty when nobody said. */
+export interface Unit {
+  zh: string;
+  en: string;
+}
+
 /** What can be given in a room; null when the server does not answer. */
-export async function askGifts(room: string): Promise<Gift[] | null> {
-  const gifts = await list<Gift>(`/api/v1/rooms/${room}/gifts`, 'gifts');
-  return gifts?.filter((gift) => gift.available) ?? null;
+export async function askGifts(room: string): Promise<Gifts | null> {
+  const body = await ask(`/api/v1/rooms/${room}/gifts`);
+  if (!Array.isArray(body?.gifts)) return null;
+  const gifts = (body.gifts as Gift[]).filter((gift) => gift.available);
+  return { gifts, unit: isObject(body.unit) ? (body.unit as unknown as Unit) : { zh: '', en: '' } };
 }
 
 /** What is sold in a room; null when the server does not answer. */

@@ -1,10 +1,10 @@
 import type { ChatClient } from '../chat';
 import { h, setAttribute, setText } from '../dom';
-import { count } from '../format';
 import { icon } from '../icons';
 import { current, text } from '../strings';
-import { askGifts, type Gift } from './catalogue';
+import { askGifts, type Gift, type Unit } from './catalogue';
 import { giftIcon } from './gift-icon';
+import { priceWords } from './gift-price';
 import { refusalWords } from './list';
 import { sheet } from './sheet';
 
@@ -24,6 +24,7 @@ export interface GiftSheet {
 
 export function giftSheet(chat: ChatClient, room: string, tell: (words: string) => void): GiftSheet {
   let gifts: Gift[] = [];
+  let unit: Unit = { zh: '', en: '' };
   let askedAt = -FRESH_MS;
   let chosen: string | null = null;
   let times = 1;
@@ -58,7 +59,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
     askedAt = performance.now();
     const found = await askGifts(room);
     if (found === null) askedAt = -FRESH_MS;
-    else gifts = found;
+    else ({ gifts, unit } = found);
     render();
   };
   // Also after an outage: meanwhile the catalogue may have become another.
@@ -105,7 +106,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
     const draw = (gift: Gift) => {
       picture.render(gift.icon);
       setText(name, gift.name);
-      setText(price, priceWords(gift, claimed.has(gift.id)));
+      setText(price, priceWords(gift, unit, claimed.has(gift.id)));
       setAttribute(element, 'aria-checked', String(id === chosen));
     };
     return { element, draw };
@@ -143,9 +144,4 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
     setText(give, text(gift && wantsClaim(gift) ? 'claim' : 'give'));
   };
   return { button, element: pulled.element, find, render };
-}
-
-function priceWords(gift: Gift, isClaimed: boolean): string {
-  if (gift.claim !== 'none') return text(isClaimed ? 'claimed' : 'claim');
-  return gift.price === 0 ? text('free') : count(gift.price, current() === 'zh');
 }

@@ -108,6 +108,16 @@ shape! {
     out struct GiftList {
         /// The gifts, in their order.
         gifts: Vec<GiftShape>,
+        /// What prices are in.
+        unit: Unit,
+    }
+
+    /// What prices are in, for people; empty: nobody said.
+    out struct Unit {
+        /// In Chinese.
+        zh: String,
+        /// In English.
+        en: String,
     }
 
     /// A gift of the catalogue.
@@ -214,7 +224,7 @@ pub(super) fn in_room(call: &Call) -> Answer {
     let (store, room) = (store(call)?, room(call)?);
     there(call, store, room)?;
     let gifts = call.wait(store.gifts.gifts_in(room)).map_err(|error| database(&error))?;
-    Ok(Response::json(200, &list_of(gifts)))
+    Ok(Response::json(200, &list_of(call, gifts)))
 }
 
 /// The whole catalogue of a room, or of the server.
@@ -222,7 +232,7 @@ pub(super) fn list(call: &Call) -> Answer {
     let store = store(call)?;
     let room = call.parameter("room").unwrap_or_default();
     let gifts = call.wait(store.gifts.gifts(room)).map_err(|error| database(&error))?;
-    Ok(Response::json(200, &list_of(gifts)))
+    Ok(Response::json(200, &list_of(call, gifts)))
 }
 
 /// Puts a gift into the catalogue of the server.
@@ -401,8 +411,12 @@ fn no_gift() -> Response {
     Response::error(404, "no_gift", "there is no gift with this id here", "没有这个礼物")
 }
 
-fn list_of(gifts: Vec<Gift>) -> GiftList {
-    GiftList { gifts: gifts.into_iter().map(GiftShape::from).collect() }
+fn list_of(call: &Call, gifts: Vec<Gift>) -> GiftList {
+    let wallet = &call.app.config.wallet;
+    let or = |one: &String, other: &String| if one.is_empty() { other.clone() } else { one.clone() };
+    let (zh, en) = (&wallet.unit_zh, &wallet.unit_en);
+    let unit = Unit { zh: or(zh, en), en: or(en, zh) };
+    GiftList { gifts: gifts.into_iter().map(GiftShape::from).collect(), unit }
 }
 
 fn gift_of(wish: GiftWish, room: &str, id: &str) -> Result<Gift, Response> {

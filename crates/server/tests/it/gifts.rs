@@ -52,7 +52,9 @@ pub fn ledger(api: &Api, query: &str) -> Value {
 
 #[test]
 fn a_gift_is_in_the_ledger_once_and_everybody_sees_it() {
-    let api = with_gifts(&[("wallet.mode", "free")]);
+    let api = with_gifts(&[("wallet.mode", "free"), ("wallet.unit_zh", "金币")]);
+    let unit = json_of(&http::get(api.weir.http, "/api/v1/rooms/r1/gifts", "").unwrap())["unit"].clone();
+    assert_eq!(unit, json!({"zh": "金币", "en": "金币"}), "one alone is for both");
     let (mut a, mut b) = (enter(&api.weir, "a"), enter(&api.weir, "b"));
     let first = a.ask(&gift("c1", "rose", 3)).unwrap();
     assert_eq!(first["t"], "ack", "{first}");

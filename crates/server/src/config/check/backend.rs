@@ -7,12 +7,24 @@ use crate::net::Guard;
 use crate::outbound::Address;
 use crate::webhook::SigningKey;
 
+/// Longest name of a unit of prices, in characters.
+const UNIT_MAX: usize = 16;
+
 /// Most webhooks, and most addresses of one hook.
 const WEBHOOKS_MAX: usize = 50;
 const HOOK_URLS_MAX: usize = 10;
 
 pub(super) fn wallet(config: &Config, found: &mut Found<'_>) {
     let wallet = &config.wallet;
+    for (key, unit) in [("wallet.unit_zh", &wallet.unit_zh), ("wallet.unit_en", &wallet.unit_en)] {
+        if unit.chars().count() > UNIT_MAX || unit.chars().any(char::is_control) {
+            found.rule(
+                key,
+                format!("`{key}` must have {UNIT_MAX} characters at most, and no control characters"),
+                format!("`{key}` 最多 {UNIT_MAX} 个字符，不含控制字符"),
+            );
+        }
+    }
     if wallet.url.is_empty() || wallet.mode != WalletMode::Webhook {
         return;
     }
