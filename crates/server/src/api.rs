@@ -2,7 +2,8 @@
 //!
 //! One table, `table::all`, says what there is: requests are dispatched by it, and the OpenAPI document and the
 //! page at `/api/v1/docs` are made of it. `/api/v1/live` is for everybody and tells what is safe to tell anybody who
-//! may play; everything else is the operator's and wants a key.
+//! may play; so do the pages' parts of rooms, and `login` is for people with a code of another service. Everything else is the operator's
+//! and wants a key.
 
 mod addresses;
 mod call;
@@ -15,6 +16,7 @@ mod gifts;
 mod goods;
 pub mod health;
 mod live;
+mod login;
 mod lottery;
 mod messages;
 mod moderation;

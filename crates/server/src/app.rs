@@ -24,6 +24,7 @@ use crate::hooks::Hooks;
 use crate::http::conn::Bounds;
 use crate::http::response::Cors;
 use crate::identity::Identity;
+use crate::identity::compat::wechat::WeChat;
 use crate::metrics::{self, Counts};
 use crate::net::{Certificate, Door, Permits, TlsFiles, bind};
 use crate::operator::Operator;
@@ -61,6 +62,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Who users are; another one after a reload.
     identity: RwLock<Arc<Identity>>,
+    /// Sign-in of a mini-program's users.
+    pub wechat: WeChat,
     /// The operator's keys, and what the operator forbade.
     pub operator: Operator,
     /// Streams as HLS.
@@ -397,6 +400,7 @@ impl App {
             replays: Replays::new(secrets)?,
             rooms: Rooms::new(store.clone()),
             wallet: Wallet::new(&config, &clock)?,
+            wechat: WeChat::new(&config, clock.clone())?,
             chats: Chats::new(settings.shards).context("cannot make the chat threads")?,
             hooks: Hooks::new(&config, clock.clone())?,
             webhooks,

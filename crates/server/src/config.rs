@@ -61,6 +61,8 @@ pub struct Config {
     pub storage: Storage,
     /// Who somebody is.
     pub identity: Identity,
+    /// Sign-in of a mini-program's users.
+    pub wechat: WeChat,
     /// What may be said in rooms.
     pub chat: Chat,
     /// Telling others what happens, in general.
@@ -395,6 +397,32 @@ pub struct Identity {
     pub audience: String,
     pub guests: bool,
     pub guest_days: u32,
+}
+
+/// `[wechat]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct WeChat {
+    pub appid: String,
+    pub secret: Secret,
+    pub base_url: String,
+    pub user_id: WeChatId,
+    pub kid: String,
+    pub token_hours: u32,
+    pub logins_per_minute: u32,
+    pub timeout_ms: u64,
+    pub allow_private: bool,
+}
+
+/// By what a user of WeChat is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeChatId {
+    /// The id that one mini-program knows them by.
+    Openid,
+    /// The id that all apps of one operator know them by.
+    Unionid,
 }
 
 /// `[chat]`

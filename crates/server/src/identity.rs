@@ -10,7 +10,7 @@
 //! - A token makes nobody more than its key may (`max_role`); who runs the server has a key of the API and no token.
 //! - Nothing is stored: a token is good until its end, and no longer than its key is configured.
 
-mod compat;
+pub mod compat;
 mod guest;
 mod jwt;
 mod key;
@@ -150,13 +150,17 @@ impl Identity {
         }
         let allowed = |key: &&Key| key.signs() && key.max_role >= wish.person.role;
         let key = self.keys.iter().find(allowed).ok_or(Refusal::RoleNotAllowed(wish.person.role))?;
-        if wish.room.is_some_and(|room| control::person::check_id(room).is_err()) {
-            return Err(Refusal::BadClaim("room"));
+        self.sign(key, wish, now)
+    }
+
+    /// A token for somebody, signed with the key of this name.
+    pub fn issue_by(&self, kid: &str, wish: &Wish<'_>, now: i64) -> Result<String, Refusal> {
+        let key = self.keys.iter().find(|key| key.kid == kid && key.signs());
+        let key = key.ok_or_else(|| Refusal::UnknownKey(kid.to_owned()))?;
+        if key.max_role < wish.person.role {
+            return Err(Refusal::RoleNotAllowed(wish.person.role));
         }
-        let claims =
-            Claims { person: wish.person.clone(), room: wish.room.map(str::to_owned), until: wish.until };
-        let sign = |signed: &[u8]| key.sign(signed).unwrap_or_default();
-        Ok(jwt::write(("HS256", &key.kid), &self.audience, &claims, now, sign))
+        self.sign(key, wish, now)
     }
 
     /// The key that a token names. One without a name is of the only key of the configuration, or of the generated one where
@@ -172,6 +176,16 @@ impl Identity {
             ([], [one]) => Ok(one),
             _ => Err(Refusal::NoKeyId),
         }
+    }
+
+    fn sign(&self, key: &Key, wish: &Wish<'_>, now: i64) -> Result<String, Refusal> {
+        if wish.room.is_some_and(|room| control::person::check_id(room).is_err()) {
+            return Err(Refusal::BadClaim("room"));
+        }
+        let claims =
+            Claims { person: wish.person.clone(), room: wish.room.map(str::to_owned), until: wish.until };
+        let sign = |signed: &[u8]| key.sign(signed).unwrap_or_default();
+        Ok(jwt::write(("HS256", &key.kid), &self.audience, &claims, now, sign))
     }
 
     fn app(&self, app: u64) -> Option<&Keys> {

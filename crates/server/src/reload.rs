@@ -1,6 +1,6 @@
 //! Reading the configuration again while the server runs.
 //!
-//! Who may push and play, the keys of users' tokens, the CORS origins and the certificate take effect at once and for whoever comes next;
+//! Who may push and play, the keys of users' tokens, the sign-in of WeChat's users, the CORS origins and the certificate take effect at once and for whoever comes next;
 //! nobody who is connected is touched. Relays begin and end as the `[[relay]]` sections
 //! now say, and streams without a recording begin one where a `[[record]]` now wants it. A configuration with a mistake is refused whole, with its line, and what
 //! was in force stays in force. Other keys wait for the next start, and are named.
@@ -13,10 +13,11 @@ use tracing::info;
 use crate::app::App;
 use crate::config::{Layers, Sources};
 use crate::identity::Identity;
+use crate::identity::compat::wechat;
 use crate::secrets::Secrets;
 
 /// The beginnings of the keys that take effect at once.
-const LIVE: [&str; 15] = [
+const LIVE: [&str; 16] = [
     "push.",
     "play.",
     "domain[",
@@ -26,6 +27,7 @@ const LIVE: [&str; 15] = [
     "user_key[",
     "usersig[",
     "identity.",
+    "wechat.",
     "chat.",
     "webhook[",
     "hooks.",
@@ -73,8 +75,10 @@ impl Reload {
         let config = layers.config()?;
         let authority = config.authority(&self.secrets)?;
         let identity = Identity::new(&config, &self.secrets)?;
+        let wechat = wechat::Settings::new(&config.wechat)?;
         app.reload_certificate(&config.tls)?;
         app.set_identity(identity);
+        app.wechat.reload(wechat);
         app.admission.replace(authority);
         app.operator.forbids.enforce(&app.admission);
         app.relays.reload(&config);

@@ -1,4 +1,4 @@
-//! What can be wrong with a request about rooms: the one table of codes. A code does not change; its words may.
+//! What can be wrong with a request about rooms and people: the one table of codes. A code does not change; its words may.
 
 use control::room::reject::{Code, Reject};
 
@@ -105,6 +105,42 @@ faults! {
     Banned 403 "banned"
         "you were removed from this room"
         "你已被移出该房间";
+    NoWeChat 404 "no_wechat"
+        "this server has no sign-in with WeChat: its operator sets wechat.appid and wechat.secret"
+        "此服务器没有微信登录：需由运营者设置 wechat.appid 和 wechat.secret";
+    TooManyLogins 429 "too_many_logins"
+        "too many sign-ins came from your address: wait a little (operator: wechat.logins_per_minute)"
+        "来自该地址的登录过多：请稍后再试（运营者可调 wechat.logins_per_minute）";
+    BadCode 400 "bad_code"
+        "WeChat does not know this code: it is older than five minutes, or of another mini-program than wechat.appid; call wx.login for a new one"
+        "微信不认识这个 code：已超过五分钟，或属于 wechat.appid 以外的小程序；请再次调用 wx.login";
+    CodeUsed 409 "code_used"
+        "this code was used, and each is good once: call wx.login for a new one"
+        "这个 code 已经用过，每个只能用一次：请再次调用 wx.login";
+    WeChatTooOften 429 "wechat_too_often"
+        "WeChat finds that this user signs in too often: wait a minute, and keep the token meanwhile"
+        "微信认为该用户登录过于频繁：请一分钟后再试，期间沿用已有的令牌";
+    WeChatBlocked 403 "wechat_blocked"
+        "WeChat keeps this user out of mini-programs as a risk: only WeChat can help them"
+        "微信判定该用户为高风险，禁止登录小程序：只能由用户联系微信处理";
+    WeChatBusy 503 "wechat_busy"
+        "WeChat or this server has too much to do, and the code may still be good: try again with it"
+        "微信或此服务器繁忙，code 可能仍然有效：请用它重试";
+    WeChatSilent 503 "wechat_silent"
+        "WeChat did not answer in time, and the code may be used: call wx.login and try again"
+        "微信没有及时响应，code 可能已失效：请再次调用 wx.login 后重试";
+    WeChatGarbled 502 "wechat_garbled"
+        "what answers at wechat.base_url does not speak as WeChat does: its operator sees more in the log"
+        "wechat.base_url 处的回应不是微信的格式：请运营者查看日志";
+    WeChatSetup 502 "wechat_setup"
+        "WeChat refuses this server, not the user: its operator must look at wechat.appid, wechat.secret and what the log says"
+        "微信拒绝的是此服务器而不是用户：请运营者核对 wechat.appid、wechat.secret 并查看日志";
+    WeChatRefuses 502 "wechat_refuses"
+        "WeChat refuses to say who this is: its operator sees more in the log"
+        "微信拒绝了登录：请运营者查看日志";
+    NoUnionid 502 "no_unionid"
+        "WeChat gave no unionid: the operator binds the mini-program to an account of the open platform, or sets wechat.user_id = \"openid\""
+        "微信没有给出 unionid：请运营者把小程序绑定到开放平台账号，或设置 wechat.user_id = \"openid\"";
     InProgress 409 "in_progress"
         "the request with this Idempotency-Key is being done: ask again in a moment"
         "相同 Idempotency-Key 的请求正在处理：请稍后再试";
@@ -114,10 +150,29 @@ faults! {
 }
 
 impl Fault {
+    /// For programs.
+    pub(super) const fn code(self) -> &'static str {
+        self.row().1
+    }
+
     /// The answer that says so.
     pub(super) fn answer(self) -> Response {
         let (status, code, en, zh) = self.row();
         Response::error(status, code, en, zh)
+    }
+
+    /// The same with a number that somebody else gave it.
+    pub(super) fn numbered(self, what: &str, number: i64) -> Response {
+        let (status, code, en, zh) = self.row();
+        match number {
+            0 => self.answer(),
+            _ => Response::error(
+                status,
+                code,
+                &format!("{en} ({what} {number})"),
+                &format!("{zh}（{what} {number}）"),
+            ),
+        }
     }
 
     /// The database does not answer.

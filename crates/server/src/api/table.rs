@@ -7,10 +7,11 @@ mod rooms;
 use serde_json::{Value as Json, json};
 
 use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
+use super::fault::Fault;
 use super::shape::{AppName, Schemas, Shape, StreamName};
 use super::{
-    addresses, clients, docs, forbid, live, openapi, recordings, relays, replays, service, streams, users,
-    webhooks,
+    addresses, clients, docs, forbid, live, login, openapi, recordings, relays, replays, service, streams,
+    users, webhooks,
 };
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
@@ -46,7 +47,7 @@ pub(super) struct Operation {
 pub(super) enum Access {
     /// Everybody.
     Open,
-    /// Everybody; it waits, for the database or for a hook.
+    /// Everybody; it waits: for the database, a hook or another server.
     OpenWaiting,
     /// Whoever has a key of this scope.
     Key(Scope),
@@ -415,6 +416,33 @@ const SERVER: &[Operation] = &[
             ),
         ],
         handle: users::token,
+    },
+    Operation {
+        method: Method::Post,
+        path: "login/wechat",
+        id: "loginWithWeChat",
+        access: Access::OpenWaiting,
+        about: "For mini-programs: a token for whoever has a code of wx.login",
+        about_zh: "供小程序使用：用 wx.login 得到的 code 换取用户令牌",
+        query: &[],
+        body: Some(Body { optional: false, schema: login::WeChatLogin::schema }),
+        done: Done::Json(201, users::Token::schema),
+        faults: &[
+            Fault::BadCode.told(),
+            (400, "`bad_person`: the name or the picture is not what it must be"),
+            Fault::WeChatBlocked.told(),
+            Fault::NoWeChat.told(),
+            Fault::CodeUsed.told(),
+            Fault::TooManyLogins.told(),
+            Fault::WeChatTooOften.told(),
+            Fault::WeChatGarbled.told(),
+            Fault::WeChatSetup.told(),
+            Fault::WeChatRefuses.told(),
+            Fault::NoUnionid.told(),
+            Fault::WeChatBusy.told(),
+            Fault::WeChatSilent.told(),
+        ],
+        handle: login::wechat,
     },
     Operation {
         method: Method::Get,
@@ -908,7 +936,8 @@ mod tests {
         assert_eq!(ids.len(), all().count());
         for operation in all() {
             assert!(operation.about.is_ascii() && !operation.about_zh.is_ascii(), "{}", operation.id);
-            let writes = operation.method != Method::Get;
+            // Who signs in has a code instead.
+            let writes = operation.method != Method::Get && !operation.path.starts_with("login/");
             assert_eq!(
                 matches!(operation.access, Access::Key(scope) if scope.changes()),
                 writes,

@@ -45,12 +45,12 @@ impl Shape for Id {
 /// What others see of somebody, which [`person::clean_name`] judges.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(transparent)]
-pub(super) struct Name(String);
+pub(super) struct Name(pub(super) String);
 
 /// The address of a picture, which [`person::check_avatar`] judges.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(transparent)]
-pub(super) struct Avatar(String);
+pub(super) struct Avatar(pub(super) String);
 
 impl Shape for Name {
     fn schema(_known: &mut Schemas) -> serde_json::Value {

@@ -74,6 +74,9 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("storage.max_mbit", 0, 100_000),
     ("storage.timeout_seconds", 1, 3_600),
     ("identity.guest_days", 1, 365),
+    ("wechat.token_hours", 1, 720),
+    ("wechat.logins_per_minute", 1, 100_000),
+    ("wechat.timeout_ms", 100, 10_000),
     ("webhooks.max_waiting", 100, 1_000_000),
     ("webhooks.retention_days", 1, 365),
     ("hooks.timeout_ms", 100, 30_000),
@@ -104,6 +107,7 @@ const ALGORITHMS: &[&str] = &["HS256", "ES256", "EdDSA"];
 const TOKEN_ROLES: &[&str] = &["viewer", "assistant", "host"];
 const RELAY_KINDS: &[&str] = &["push", "pull"];
 const HLS_MODES: &[&str] = &["on_demand", "always"];
+const WECHAT_IDS: &[&str] = &["openid", "unionid"];
 const WALLET_MODES: &[&str] = &["webhook", "free"];
 const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 const HOOK_FORMS: &[&str] = &["weir", "srs"];
@@ -132,6 +136,7 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
                 Some("role") => ROLES,
                 Some("algorithm") => ALGORITHMS,
                 Some("max_role") => TOKEN_ROLES,
+                Some("user_id") => WECHAT_IDS,
                 Some("kind") => RELAY_KINDS,
                 Some("mode") if item.key == "wallet.mode" => WALLET_MODES,
                 Some("mode") => HLS_MODES,
@@ -249,6 +254,7 @@ pub(super) fn rules(config: &Config, layers: &Layers, problems: &mut Vec<Problem
     records(&config.record, &config.domain, &mut found);
     backend::user_keys(&config.user_key, &mut found);
     backend::usersigs(&config.usersig, &mut found);
+    backend::wechat(config, &mut found);
     if !is_word(&config.identity.audience) && !config.identity.audience.is_empty() {
         found.rule(
             "identity.audience",

@@ -1,5 +1,7 @@
 //! UserSig, version 2, as it travels: JSON, compressed with zlib, in a base64 with other signs. What is signed in it is in
-//! `control::compat::usersig`.
+//! `control::compat::usersig`. And, in [`wechat`], users whom WeChat knows.
+
+pub mod wechat;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -28,14 +28,16 @@ const FORGED: &str = "0123456789abcdef0123456789abcdef";
 const NUMBERLESS: [&str; 3] = ["connection refused", "TLS handshake failed", "TLS handshake timed out"];
 
 /// Where a process says that it serves.
-struct Printed {
+pub struct Printed {
     push: String,
     flv: String,
-    http: SocketAddr,
+    /// HTTP.
+    pub http: SocketAddr,
 }
 
 impl Printed {
-    fn of(process: &Process) -> Printed {
+    /// What a process printed.
+    pub fn of(process: &Process) -> Printed {
         let stdout = process.wait_stdout("the banner", |text| text.contains("weir url"));
         let line = |wanted: fn(&str) -> bool| {
             let line = stdout.lines().map(str::trim).find(|line| wanted(line));

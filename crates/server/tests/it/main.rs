@@ -48,3 +48,4 @@ mod takeover;
 mod tls;
 mod tools;
 mod webhooks;
+mod wechat;

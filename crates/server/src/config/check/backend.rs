@@ -122,7 +122,53 @@ pub(super) fn usersigs(apps: &[UserSigApp], found: &mut Found<'_>) {
     }
 }
 
-/// A host name or an IP address (without the brackets of an URL).
+pub(super) fn wechat(config: &Config, found: &mut Found<'_>) {
+    let wechat = &config.wechat;
+    if wechat.appid.is_empty() && wechat.secret.is_empty() {
+        return;
+    }
+    if !is_word(&wechat.appid) {
+        found.rule(
+            "wechat.appid",
+            format!("`wechat.appid` must have 1 to {KID_MAX} visible ASCII characters"),
+            format!("`wechat.appid` 应为 1 到 {KID_MAX} 个可见 ASCII 字符"),
+        );
+    }
+    if !is_word(wechat.secret.expose()) {
+        found.rule(
+            "wechat.secret",
+            format!("`wechat.secret` must have 1 to {KID_MAX} visible ASCII characters: it is the AppSecret that belongs to `wechat.appid`"),
+            format!("`wechat.secret` 应为 1 到 {KID_MAX} 个可见 ASCII 字符：与 `wechat.appid` 对应的 AppSecret"),
+        );
+    }
+    address("wechat.base_url", &wechat.base_url, wechat.allow_private, found);
+    if wechat.base_url.contains(['?', '#']) {
+        found.rule("wechat.base_url", "`wechat.base_url` must have no query", "`wechat.base_url` 不能带参数");
+    }
+    // The secret is in the address of every question.
+    if !wechat.allow_private && Address::parse(&wechat.base_url).is_ok_and(|base| !base.is_secure()) {
+        found.rule(
+            "wechat.base_url",
+            "`wechat.base_url` must be https://: the secret goes there",
+            "`wechat.base_url` 应为 https://：密钥要发往这里",
+        );
+    }
+    let signs = |key: &UserKey| key.kid == wechat.kid && key.algorithm == Algorithm::Hs256;
+    if wechat.kid != identity::OWN_KEY && !config.user_key.iter().any(signs) {
+        found.rule(
+            "wechat.kid",
+            format!(
+                "`wechat.kid` must be {:?} or the kid of a [[user_key]] with HS256: others cannot sign here",
+                identity::OWN_KEY
+            ),
+            format!(
+                "`wechat.kid` 应为 {:?}，或某个 HS256 的 [[user_key]] 的 kid：其他密钥无法在此签名",
+                identity::OWN_KEY
+            ),
+        );
+    }
+}
+
 pub(super) fn webhooks(config: &Config, found: &mut Found<'_>) {
     if config.webhook.len() > WEBHOOKS_MAX {
         found.rule(
