@@ -132,6 +132,16 @@ test('what is said twice under one id is one line', async () => {
   expect([words(chat), chat.outgoing.length]).toEqual([['hi'], 0]);
 });
 
+test('what somebody looked at first is one line when it is shown', async () => {
+  const { transport, chat } = await welcomed();
+  const one = chat.say('hi');
+  const reject = { t: 'reject', cid: one.cid, code: 'held_for_review', retry_after_ms: null, message: '' };
+  transport.last.tell(reject);
+  expect(chat.outgoing[0]?.state).toBe('refused');
+  transport.last.tell(batch(text(1, 'hi', 'a', one.cid)));
+  expect([words(chat), chat.outgoing.length]).toEqual([['hi'], 0]);
+});
+
 test('no more frames a second than a server takes', async () => {
   const { clock, transport, chat } = await welcomed();
   for (let i = 0; i < 60; i++) chat.say(`${i}`);

@@ -69,7 +69,7 @@ enum Answer {
 }
 
 /// What somebody wants to say.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Send {
     /// Who; a member.
     pub user: String,
@@ -377,6 +377,22 @@ impl Chat {
     /// Somebody says something who need not be here and is not held to any rate: the operator's backend.
     pub fn say_as(&mut self, author: Author, body: Body, at_ms: i64, media_ms: Option<i64>) -> Message {
         self.number(Some(Arc::new(author)), body, at_ms, media_ms)
+    }
+
+    /// What waited for somebody's look is said after all, as it was sent: its author may have left, and nothing is decided anew. Whoever sends
+    /// the same again is told that it was said. What was said already is not said twice.
+    pub fn say_late(
+        &mut self,
+        author: Author,
+        send: Send,
+        now_ms: u64,
+        at_ms: i64,
+        media_ms: Option<i64>,
+    ) -> (Ack, Option<Message>) {
+        if let Some(Answer::Done(ack)) = self.answers.recall(&send.user, &send.cid, now_ms) {
+            return (ack, None);
+        }
+        self.commit(Draft { author: Arc::new(author), send, hidden: false }, now_ms, at_ms, media_ms)
     }
 
     /// Something happened.

@@ -1,6 +1,7 @@
 //! What was said in rooms: history, the operator's own words, what is taken back, and what waits for a look.
 
 use control::person::Role;
+use control::room::chat::Send as Say;
 use control::room::message::{Author, Body, CUSTOM_MAX, Custom, Image, Message, NAME_MAX, TEXT_MAX, URL_MAX};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -278,7 +279,14 @@ pub(super) fn decide(call: &Call) -> Answer {
     let taken = call.wait(rooms.take_held(room, number)).map_err(Fault::database)?;
     let taken = taken.ok_or_else(|| Fault::NoHeld.answer())?;
     if verdict.approve {
-        let said = act(call, Act::Say(Some(taken.author.clone()), taken.body.clone()));
+        let say = Say {
+            user: taken.author.id.clone(),
+            cid: taken.cid.clone(),
+            reply_to: taken.reply_to,
+            mentions: taken.mentions.clone(),
+            body: taken.body.clone(),
+        };
+        let said = act(call, Act::Pass(taken.author.clone(), say));
         if let Err(refused) = said {
             // Nothing was done, so it waits again.
             let again = call.wait(rooms.hold(room, &taken)).map_err(Fault::database)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use control::room::chat::Ack;
+use control::room::chat::{Ack, Send as Say};
 use control::room::message::{Author, Body};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::{Kind, Subject};
@@ -50,6 +50,8 @@ pub enum Act {
     Changed,
     /// Say something, as the room itself or as somebody.
     Say(Option<Author>, Body),
+    /// Say what waited for a look, as its author sent it.
+    Pass(Author, Say),
 }
 
 /// Who does it.
@@ -131,6 +133,7 @@ impl Act {
             Act::Show(Happening::OffAir) => "off_air",
             Act::Changed => "changed",
             Act::Say(..) => "say",
+            Act::Pass(..) => "approve",
         }
     }
 }
@@ -210,6 +213,7 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
             Effect::Changed(Box::new(about.ok_or_else(|| Reject::new(Code::NotFound))?))
         }
         Act::Say(author, body) => Effect::Say(author, body),
+        Act::Pass(author, say) => Effect::Pass(author, say),
     };
     Ok(app.rooms.effect(app, room, effect).await?)
 }

@@ -274,6 +274,36 @@ fn a_backend_speaks_recalls_pins_and_reads_what_was_said() {
 }
 
 #[test]
+fn what_waits_for_a_look_is_said_as_it_was_sent() {
+    let backend = Backend::new();
+    let words = json!({"words": [{"word": "私聊", "action": "hold"}]});
+    assert_eq!(backend.ask("PUT", "rooms/r1/words", &words).status, 204);
+    let (mut a, mut b) = (backend.enter("u1"), backend.enter("u2"));
+    let first = b.say("c0", "谁有货").expect("an ack")["seq"].clone();
+    let send = |cid: &str, text: &str| json!({"t": "send", "cid": cid, "kind": "text", "text": text, "reply_to": first, "mentions": ["u2"]});
+    let sent = send("c1", "私聊我");
+    assert_eq!(a.ask(&sent).expect("an answer")["code"], "held_for_review");
+    assert_eq!(a.ask(&send("c2", "快私聊我")).expect("an answer")["code"], "held_for_review");
+    let held = backend.get("held");
+    let decide = |at: usize, approve: bool| {
+        let path = format!("rooms/r1/held/{}", held["messages"][at]["id"]);
+        assert_eq!(backend.ask("POST", &path, &json!({"approve": approve})).status, 204);
+    };
+    decide(1, false);
+    decide(0, true);
+    for client in [&mut a, &mut b] {
+        let item = client.wait_item(|item| item["cid"] == "c1").expect("it is shown");
+        assert_eq!((&item["from"]["id"], &item["text"]), (&json!("u1"), &json!("私聊我")));
+        assert_eq!((&item["reply_to"], &item["mentions"]), (&first, &json!(["u2"])), "{item}");
+    }
+    // Its author asks again, who did not hear that it was shown: it is one message all the same.
+    assert_eq!(a.ask(&sent).expect("an answer")["t"], "ack");
+    let said = backend.history("?user=u1", |items| !items.is_empty());
+    assert_eq!(texts(&said), ["私聊我"]);
+    assert_eq!((&said[0]["cid"], &said[0]["reply_to"]), (&json!("c1"), &first), "{}", said[0]);
+}
+
+#[test]
 fn mutes_and_bans_hold_for_people_in_the_room_and_are_lifted() {
     let backend = Backend::new();
     let mut u1 = backend.enter("u1");

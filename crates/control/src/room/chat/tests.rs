@@ -54,6 +54,24 @@ fn the_same_id_gets_the_same_answer_and_is_shown_once() {
 }
 
 #[test]
+fn what_waited_for_a_look_is_said_once_as_it_was_sent() {
+    let mut chat = chat(Settings::default());
+    let send = Send { reply_to: Some(1), mentions: vec!["u2".into()], ..text("u1", "a", "hello") };
+    let draft = chat.check(send.clone(), &Sanctions::default(), 10, 10).unwrap();
+    let author = (**draft.author()).clone();
+    chat.hold(&draft, 10);
+    assert_eq!(code(say(&mut chat, send.clone(), 20)).0, Code::Held);
+    chat.leave("u1");
+    let (ack, message) = chat.say_late(author.clone(), send.clone(), 30, 30, None);
+    let message = message.unwrap();
+    assert_eq!((message.from.as_deref(), message.cid.as_str()), (Some(&author), "a"));
+    assert_eq!((message.reply_to, message.mentions), (Some(1), vec!["u2".to_owned()]));
+    assert_eq!(chat.say_late(author, send.clone(), 31, 31, None), (ack, None));
+    chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 40).unwrap();
+    assert_eq!(say(&mut chat, send, 40), Err(NoDraft::Again(ack)));
+}
+
+#[test]
 fn everybody_has_a_rate_that_leaving_does_not_reset() {
     let mut chat = chat(Settings::default());
     for number in 0..3 {

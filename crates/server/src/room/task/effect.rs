@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use control::room::about::About;
-use control::room::chat::Ack;
+use control::room::chat::{Ack, Send as Say};
 use control::room::message::{Author, Body, Event};
 use control::room::reject::Code;
 use control::room::sanction::{Kind, Subject};
@@ -43,6 +43,8 @@ pub enum Effect {
     Happens(Event),
     /// Somebody who need not be here, or the room itself, says something.
     Say(Option<Author>, Body),
+    /// What waited for a look is said as it was sent.
+    Pass(Author, Say),
 }
 
 impl Task {
@@ -91,6 +93,14 @@ impl Task {
                 };
                 let ack = Ack { seq: message.seq, at_ms };
                 self.publish(message);
+                ack
+            }
+            Effect::Pass(author, say) => {
+                let (now_ms, unix_ms) = (self.app.clock.now_ms(), self.app.clock.unix_ms());
+                let (ack, message) = self.chat.say_late(author, say, now_ms, unix_ms, self.media_ms());
+                if let Some(message) = message {
+                    self.publish(message);
+                }
                 ack
             }
         }
