@@ -149,22 +149,36 @@ fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Re
         });
     };
     if !holder.scope.allows(scope) {
-        if scope_of_rooms(holder.scope) && !scope_of_rooms(scope) {
-            return Err(Response::error(
-                403,
-                "rooms_only_key",
-                "this key is for rooms only: make another with `weir key create NAME --scope write`",
-                "此密钥只能用于房间：请用 `weir key create NAME --scope write` 另外生成",
-            ));
-        }
-        return Err(Response::error(
-            403,
-            "read_only_key",
-            "this key may only read: make one with `weir key create NAME --scope write`",
-            "此密钥只读：请用 `weir key create NAME --scope write` 生成可写的密钥",
-        ));
+        return Err(too_little(holder.scope, scope));
     }
     Ok(holder)
+}
+
+/// A key is good, and not for this.
+fn too_little(has: Scope, wanted: Scope) -> Response {
+    let make = format!("`weir key create NAME --scope {wanted}`");
+    if has == Scope::Tokens {
+        return Response::error(
+            403,
+            "tokens_only_key",
+            &format!("this key makes tokens of users and does nothing else: make another with {make}"),
+            &format!("此密钥只能签发用户令牌：请用 {make} 另外生成"),
+        );
+    }
+    if scope_of_rooms(has) && !scope_of_rooms(wanted) {
+        return Response::error(
+            403,
+            "rooms_only_key",
+            &format!("this key is for rooms only: make another with {make}"),
+            &format!("此密钥只能用于房间：请用 {make} 另外生成"),
+        );
+    }
+    Response::error(
+        403,
+        "read_only_key",
+        &format!("this key may only read: make one with {make}"),
+        &format!("此密钥只读：请用 {make} 生成可写的密钥"),
+    )
 }
 
 fn scope_of_rooms(scope: Scope) -> bool {

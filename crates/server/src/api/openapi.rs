@@ -47,8 +47,11 @@ pub(super) fn faults(operation: &Operation) -> Vec<(u16, String)> {
         if scope.changes() {
             faults.push((403, "`read_only_key`: the key may only read".into()));
         }
-        if matches!(scope, Scope::Read | Scope::Write) {
+        if matches!(scope, Scope::Read | Scope::Write | Scope::Tokens) {
             faults.push((403, "`rooms_only_key`: the key is for rooms".into()));
+        }
+        if scope != Scope::Tokens {
+            faults.push((403, "`tokens_only_key`: the key is for tokens of users".into()));
         }
         if operation.method == Method::Post {
             faults.push((

@@ -402,7 +402,7 @@ const SERVER: &[Operation] = &[
         method: Method::Post,
         path: "users/tokens",
         id: "makeUserToken",
-        access: WRITE,
+        access: Access::Key(Scope::Tokens),
         about: "Make a token of a user: what `weir token` prints. Backends can sign tokens themselves, too",
         about_zh: "生成用户令牌；与 `weir token` 相同。业务后端也可以自己签发",
         query: &[],

@@ -67,6 +67,8 @@ enum Wanted {
     /// Look at rooms and change them, nothing else 只管房间
     #[value(name = "rooms:write")]
     RoomsWrite,
+    /// Make tokens of users, nothing else 只签发用户令牌
+    Tokens,
 }
 
 /// Does what is asked for. The running server sees it by itself.
@@ -102,6 +104,7 @@ fn create(name: &str, scope: Wanted, place: &Place, lang: Lang) -> anyhow::Resul
         Wanted::Write => Scope::Write,
         Wanted::RoomsRead => Scope::RoomsRead,
         Wanted::RoomsWrite => Scope::RoomsWrite,
+        Wanted::Tokens => Scope::Tokens,
     };
     let secret = keys::create(&place.data, name, scope, rfc3339(Clock::system().unix_ms()))?;
     if place.json {

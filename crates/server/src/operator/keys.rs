@@ -52,6 +52,9 @@ pub enum Scope {
     /// Look at rooms and change them, and nothing else: for the backend of a chat.
     #[serde(rename = "rooms:write")]
     RoomsWrite,
+    /// Make tokens of users, and nothing else: for the backend that signs people in.
+    #[serde(rename = "tokens")]
+    Tokens,
 }
 
 /// A key as it is kept.
@@ -127,6 +130,7 @@ impl Scope {
             Scope::Write => "write",
             Scope::RoomsRead => "rooms:read",
             Scope::RoomsWrite => "rooms:write",
+            Scope::Tokens => "tokens",
         }
     }
 
@@ -136,13 +140,13 @@ impl Scope {
             Scope::Write => true,
             Scope::Read => matches!(wanted, Scope::Read | Scope::RoomsRead),
             Scope::RoomsWrite => matches!(wanted, Scope::RoomsRead | Scope::RoomsWrite),
-            Scope::RoomsRead => wanted == Scope::RoomsRead,
+            Scope::RoomsRead | Scope::Tokens => wanted == self,
         }
     }
 
     /// Whether it may change anything.
     pub fn changes(self) -> bool {
-        matches!(self, Scope::Write | Scope::RoomsWrite)
+        matches!(self, Scope::Write | Scope::RoomsWrite | Scope::Tokens)
     }
 }
 
@@ -347,12 +351,14 @@ mod tests {
 
     #[test]
     fn a_scope_allows_itself_and_what_is_less() {
-        use Scope::{Read, RoomsRead, RoomsWrite, Write};
-        let allowed = |scope: Scope| [Read, Write, RoomsRead, RoomsWrite].map(|wanted| scope.allows(wanted));
-        assert_eq!(allowed(Write), [true; 4]);
-        assert_eq!(allowed(Read), [true, false, true, false]);
-        assert_eq!(allowed(RoomsWrite), [false, false, true, true]);
-        assert_eq!(allowed(RoomsRead), [false, false, true, false]);
+        use Scope::{Read, RoomsRead, RoomsWrite, Tokens, Write};
+        let allowed =
+            |scope: Scope| [Read, Write, RoomsRead, RoomsWrite, Tokens].map(|wanted| scope.allows(wanted));
+        assert_eq!(allowed(Write), [true; 5]);
+        assert_eq!(allowed(Read), [true, false, true, false, false]);
+        assert_eq!(allowed(RoomsWrite), [false, false, true, true, false]);
+        assert_eq!(allowed(RoomsRead), [false, false, true, false, false]);
+        assert_eq!(allowed(Tokens), [false, false, false, false, true]);
         let scratch = Scratch::new();
         create(scratch.path(), "chat", RoomsWrite, "now".into()).unwrap();
         assert_eq!(list(scratch.path()).unwrap()[0].scope, RoomsWrite);

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use weir::identity::Verified;
+use weir::operator::keys::{self, Scope};
 use weir::secrets::Secrets;
 
 use crate::api::{Api, assert_error, command, json as body};
@@ -142,7 +143,14 @@ print(json.dumps(jwt.decode(sys.argv[1], sys.argv[2], ['HS256'], audience='weir'
 #[test]
 fn the_api_makes_tokens_for_backends_and_a_reload_changes_keys() {
     let api = Api::with_file(FILE, &[]);
-    let ask = |body: Value| api.write("POST", "users/tokens", body);
+    let key = keys::create(api.data.path(), "login", Scope::Tokens, String::new()).expect("a key");
+    let ask = |body: Value| api.ask("POST", "users/tokens", key.expose(), &body.to_string());
+    for path in ["streams", "rooms"] {
+        let refused = api.ask("GET", path, key.expose(), "");
+        assert_error(&refused, 403, "tokens_only_key");
+        assert!(!refused.text().contains("--scope tokens") && refused.text().contains("--scope"), "{path}");
+    }
+    assert_eq!(api.write("POST", "users/tokens", json!({"user": "u1"})).status, 201);
     let made = ask(json!({"user": "u1", "name": "小红", "role": "host", "room": "r1", "expires_in": 60}));
     assert_eq!(made.status, 201);
     let who = verify(&api.weir, body(&made)["token"].as_str().expect("a token"));
