@@ -40,7 +40,7 @@ use crate::storage::{self, Storage};
 use crate::store::Store;
 use crate::wallet::{self, Wallet};
 use crate::webhook::{self, Webhooks};
-use crate::{acme, api, demo, http, net, rtmp};
+use crate::{acme, api, demo, http, lottery, net, rtmp};
 
 /// Between two sweeps of the hub: the precision of the grace period.
 const SWEEP: Duration = Duration::from_millis(200);
@@ -256,6 +256,7 @@ impl Server {
         tasks.spawn(hls::run(app.clone()));
         tasks.spawn(room::follow(app.clone()));
         tasks.spawn(wallet::run(app.clone()));
+        tasks.spawn(lottery::run(app.clone()));
         tasks.spawn(replay::run(app.clone()));
         if app.acme.is_some() {
             tasks.spawn(acme::run(app.clone()));

@@ -3,17 +3,21 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use control::person::Role;
 use control::room::lottery::{ENTRIES_MAX, commitment, draw as draw_lots};
 use control::room::message::{Event, Lottery as Told};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::Kind;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
 
 use crate::app::App;
-use crate::room::{Effect, Refusal};
+use crate::room::{By, Effect, Refusal};
 use crate::store::Store;
 use crate::store::lottery::{Drawn, Lottery, State, TakePart};
+use crate::store::rooms::Audit;
 
 /// Bytes of a seed.
 const SEED_BYTES: usize = 32;
@@ -23,6 +27,15 @@ const ID_BYTES: usize = 8;
 
 /// Members that are asked for at once.
 const MEMBERS: usize = 1_000;
+
+/// Between two looks at which lotteries are to be drawn.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long after a start a lottery among those who are there is not drawn that was opened before it.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// Lotteries that are fetched at once.
+const DUE: usize = 100;
 
 /// What somebody wants to give away.
 #[derive(Debug, Clone)]
@@ -35,10 +48,12 @@ pub struct Wish {
     pub take_part: TakePart,
     /// Until when, in milliseconds since 1970.
     pub until_ms: i64,
+    /// Whether it is drawn then by itself.
+    pub auto: bool,
 }
 
 /// Opens a lottery and tells the room. None: too many are open.
-pub async fn open(app: &Arc<App>, room: &str, wish: Wish) -> Result<Option<Lottery>, Refusal> {
+pub async fn open(app: &Arc<App>, room: &str, by: &By, wish: Wish) -> Result<Option<Lottery>, Refusal> {
     let store = store(app)?;
     let running = app.rooms.open(app, room).await?;
     let seed = random::<SEED_BYTES>().ok_or_else(unavailable)?;
@@ -56,11 +71,13 @@ pub async fn open(app: &Arc<App>, room: &str, wish: Wish) -> Result<Option<Lotte
         opened_ms: app.clock.unix_ms(),
         until_ms: wish.until_ms,
         ended_ms: None,
+        auto: wish.auto,
     };
     if !store.gifts.open_lottery(&lottery).await? {
         return Ok(None);
     }
     running.effect(told(&lottery)).await;
+    audit(app, store, by, "open_lottery", &lottery).await?;
     Ok(Some(lottery))
 }
 
@@ -104,7 +121,7 @@ pub async fn candidates(app: &Arc<App>, lottery: &Lottery) -> Result<Vec<String>
 }
 
 /// Draws a lottery, once: whoever asks again gets what came out. None: there is no such lottery.
-pub async fn draw(app: &Arc<App>, room: &str, id: &str) -> Result<Option<Lottery>, Refusal> {
+pub async fn draw(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Option<Lottery>, Refusal> {
     let store = store(app)?;
     let Some(lottery) = store.gifts.lottery(room, id).await? else { return Ok(None) };
     if lottery.state == State::Open {
@@ -113,21 +130,80 @@ pub async fn draw(app: &Arc<App>, room: &str, id: &str) -> Result<Option<Lottery
         let (entries_hash, winners) = draw_lots(&lottery.seed, &mut entries, lottery.winners);
         let drawn = Drawn { entries_hash, entries, winners, at_ms: app.clock.unix_ms() };
         if store.gifts.put_draw(room, id, &drawn).await? {
-            running.effect(told(&Lottery { state: State::Drawn, ..lottery })).await;
+            let drawn = Lottery { state: State::Drawn, ..lottery };
+            running.effect(told(&drawn)).await;
+            audit(app, store, by, "draw_lottery", &drawn).await?;
         }
     }
     Ok(store.gifts.lottery(room, id).await?)
 }
 
 /// Calls a lottery off, unless it is drawn. None: there is no such lottery.
-pub async fn cancel(app: &Arc<App>, room: &str, id: &str) -> Result<Option<Lottery>, Refusal> {
+pub async fn cancel(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Option<Lottery>, Refusal> {
     let store = store(app)?;
     let Some(lottery) = store.gifts.lottery(room, id).await? else { return Ok(None) };
     if store.gifts.cancel_lottery(room, id, app.clock.unix_ms()).await? {
         let running = app.rooms.open(app, room).await?;
-        running.effect(told(&Lottery { state: State::Cancelled, ..lottery })).await;
+        let cancelled = Lottery { state: State::Cancelled, ..lottery };
+        running.effect(told(&cancelled)).await;
+        audit(app, store, by, "cancel_lottery", &cancelled).await?;
     }
     Ok(store.gifts.lottery(room, id).await?)
+}
+
+/// Draws lotteries when their time is up, for as long as the server runs.
+pub async fn run(app: Arc<App>) {
+    let Some(store) = app.rooms.store() else { return };
+    let (began, began_ms) = (Instant::now(), app.clock.unix_ms());
+    let mut failing = false;
+    loop {
+        sleep(TICK).await;
+        // Whoever was there when the server ended is coming back.
+        let is_settled = began.elapsed() >= SETTLE;
+        let waits = |lottery: &Lottery| {
+            !is_settled && lottery.take_part == TakePart::Present && lottery.opened_ms < began_ms
+        };
+        match round(&app, store, waits).await {
+            Ok(()) => failing = false,
+            Err(refusal) => {
+                if !std::mem::replace(&mut failing, true) {
+                    warn!(
+                        ?refusal,
+                        "lotteries whose time is up cannot be drawn; it is tried again every second"
+                    );
+                }
+            }
+        }
+    }
+}
+
+async fn round(app: &Arc<App>, store: &Store, waits: impl Fn(&Lottery) -> bool) -> Result<(), Refusal> {
+    let (now_ms, mut after) = (app.clock.unix_ms(), (i64::MIN, String::new()));
+    let mut failed = None;
+    loop {
+        let due = store.gifts.due_lotteries(now_ms, (after.0, &after.1), DUE).await?;
+        let Some(last) = due.last() else { return failed.map_or(Ok(()), Err) };
+        after = (last.until_ms, last.id.clone());
+        for lottery in due.iter().filter(|lottery| !waits(lottery)) {
+            let (room, id) = (&lottery.room, &lottery.id);
+            match draw(app, room, id, &By::System).await {
+                Ok(_) => info!(room, lottery = id, "a lottery whose time is up is drawn"),
+                // Its room was deleted: nobody can win.
+                Err(Refusal::Rejected(reject)) if reject.code == Code::NotFound => {
+                    store.gifts.cancel_lottery(room, id, now_ms).await?;
+                }
+                // The others need not wait for this one.
+                Err(refusal) => failed = Some(refusal),
+            }
+        }
+    }
+}
+
+/// Writes down who did it.
+async fn audit(app: &App, store: &Store, by: &By, what: &str, lottery: &Lottery) -> Result<(), sqlx::Error> {
+    let of = Audit::of(&lottery.room, &by.to_string(), what, app.clock.unix_ms());
+    let (subject, detail) = (format!("lottery:{}", lottery.id), lottery.prize.clone());
+    store.rooms.audit(&Audit { subject, detail, ..of }).await
 }
 
 fn store(app: &App) -> Result<&Store, Reject> {

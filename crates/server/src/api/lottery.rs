@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::call::{Answer, Call, bad};
 use super::gifts::{database, no_room, room, store, there, whole};
+use super::rooms::by;
 use super::shape::{Schemas, Shape, Span, shape};
 use crate::http::response::Response;
 use crate::lottery::{self, Wish};
@@ -71,6 +72,8 @@ shape! {
         what: Option<Short>,
         /// For how long one can take part, to a day; 300 when left out.
         seconds: Option<Span>,
+        /// Whether the server draws it then, unless somebody did before; true when left out.
+        auto: Option<bool>,
     }
 }
 
@@ -113,6 +116,8 @@ shape! {
         opened_at: String,
         /// Until when one could take part, if it was not drawn before.
         until: String,
+        /// Whether the server draws it then.
+        auto: bool,
         /// When it was drawn or called off; null while it is open.
         ended_at: Option<String>,
     }
@@ -151,7 +156,8 @@ pub(super) fn open(call: &Call) -> Answer {
         wish.winners.map_or(Ok(1), |winners| whole("winners", winners.0, 1, u64::from(WINNERS_MAX)))?;
     let winners = u32::try_from(winners).unwrap_or(1);
     let until_ms = call.app.clock.unix_ms() + seconds * 1_000;
-    let opened = call.wait(lottery::open(&call.app, room, Wish { prize, winners, take_part, until_ms }));
+    let wish = Wish { prize, winners, take_part, until_ms, auto: wish.auto.unwrap_or(true) };
+    let opened = call.wait(lottery::open(&call.app, room, &by(call), wish));
     let opened = opened.map_err(refuse)?.ok_or_else(|| {
         Response::error(
             409,
@@ -203,7 +209,7 @@ pub(super) fn entries(call: &Call) -> Answer {
 /// Draws one; again, and it stays as it was drawn.
 pub(super) fn draw(call: &Call) -> Answer {
     let lottery = find(call)?;
-    let drawn = call.wait(lottery::draw(&call.app, &lottery.room, &lottery.id));
+    let drawn = call.wait(lottery::draw(&call.app, &lottery.room, &lottery.id, &by(call)));
     let drawn = drawn.map_err(refuse)?.ok_or_else(no_lottery)?;
     if drawn.state == State::Cancelled {
         return Err(Response::error(409, "over", "this lottery was called off", "此抽奖已取消"));
@@ -214,7 +220,7 @@ pub(super) fn draw(call: &Call) -> Answer {
 /// Calls one off.
 pub(super) fn cancel(call: &Call) -> Answer {
     let lottery = find(call)?;
-    let done = call.wait(lottery::cancel(&call.app, &lottery.room, &lottery.id));
+    let done = call.wait(lottery::cancel(&call.app, &lottery.room, &lottery.id, &by(call)));
     let done = done.map_err(refuse)?.ok_or_else(no_lottery)?;
     if done.state == State::Drawn {
         return Err(Response::error(409, "over", "this lottery is drawn", "此抽奖已开奖"));
@@ -257,6 +263,7 @@ fn shape_of(lottery: Lottery, winners: Vec<String>) -> LotteryShape {
         winners: drawn.then_some(winners),
         opened_at: rfc3339(lottery.opened_ms),
         until: rfc3339(lottery.until_ms),
+        auto: lottery.auto,
         ended_at: lottery.ended_ms.map(rfc3339),
     }
 }

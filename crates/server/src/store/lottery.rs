@@ -66,6 +66,8 @@ pub struct Lottery {
     pub until_ms: i64,
     /// When it was drawn or called off.
     pub ended_ms: Option<i64>,
+    /// Whether the server draws it when its time is up.
+    pub auto: bool,
 }
 
 /// What came of a draw.
@@ -121,13 +123,14 @@ impl Gifts {
     pub async fn open_lottery(&self, lottery: &Lottery) -> Result<bool> {
         let (kind, what) = lottery.take_part.parts();
         let query = sqlx::query(
-            "INSERT INTO lottery (room, id, prize, winners, kind, what, state, seed, commitment, opened_ms, until_ms)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?8, ?9, ?10 WHERE EXISTS (SELECT 1 FROM room WHERE id = ?1)
+            "INSERT INTO lottery (room, id, prize, winners, kind, what, state, seed, commitment, opened_ms, until_ms, auto)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?8, ?9, ?10, ?12 WHERE EXISTS (SELECT 1 FROM room WHERE id = ?1)
              AND (SELECT count(*) FROM lottery WHERE room = ?1 AND state = 'open') < ?11",
         );
         let query = query.bind(&lottery.room).bind(&lottery.id).bind(&lottery.prize).bind(lottery.winners);
         let query = query.bind(kind).bind(what).bind(&lottery.seed).bind(&lottery.commitment);
         let query = query.bind(lottery.opened_ms).bind(lottery.until_ms).bind(OPEN_MAX);
+        let query = query.bind(lottery.auto);
         Ok(query.execute(&self.write).await?.rows_affected() > 0)
     }
 
@@ -135,6 +138,16 @@ impl Gifts {
     pub async fn lottery(&self, room: &str, id: &str) -> Result<Option<Lottery>> {
         let query = sqlx::query("SELECT * FROM lottery WHERE room = ? AND id = ?").bind(room).bind(id);
         query.fetch_optional(&self.read).await?.as_ref().map(lottery).transpose()
+    }
+
+    /// Lotteries that the server is to draw now, the one that has waited longest first; behind that time and id.
+    pub async fn due_lotteries(&self, now_ms: i64, after: (i64, &str), limit: usize) -> Result<Vec<Lottery>> {
+        let query = sqlx::query(
+            "SELECT * FROM lottery WHERE state = 'open' AND auto = 1 AND until_ms <= ? AND (until_ms, id) > (?, ?)
+             ORDER BY until_ms, id LIMIT ?",
+        );
+        let query = query.bind(now_ms).bind(after.0).bind(after.1).bind(rows(limit));
+        query.fetch_all(&self.read).await?.iter().map(lottery).collect()
     }
 
     /// The lotteries of a room, the newest first, behind that time and id.
@@ -246,5 +259,6 @@ fn lottery(row: &SqliteRow) -> Result<Lottery> {
         opened_ms: row.try_get("opened_ms")?,
         until_ms: row.try_get("until_ms")?,
         ended_ms: row.try_get("ended_ms")?,
+        auto: row.try_get("auto")?,
     })
 }

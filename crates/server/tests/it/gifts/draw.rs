@@ -10,6 +10,7 @@ use weir::room::{Act, By, act};
 
 use super::{enter, gift, with_gifts};
 use crate::api::{Api, assert_error, conforms, json as json_of};
+use crate::harness::Weir;
 
 fn open(api: &Api, wish: Value) -> Value {
     let answer = api.write("POST", "rooms/r1/lotteries", wish);
@@ -91,7 +92,7 @@ fn anybody_can_repeat_a_draw() {
         .arg(&path)
         .status();
     assert!(changed.expect("python3").success());
-    let api = Api { weir: crate::harness::Weir::start_in(api.data.path(), &[]), ..api };
+    let api = Api { weir: Weir::start_in(api.data.path(), &[]), ..api };
     let server = format!("http://{}", api.weir.http);
     let output = Command::new("python3")
         .args(["-c", script(), &server, "r1", id])
@@ -132,4 +133,46 @@ fn who_is_there_and_who_has_given_takes_part() {
     ] {
         assert_error(&api.write("POST", "rooms/r1/lotteries", bad), 400, "bad_value");
     }
+}
+
+#[test]
+fn what_is_due_is_drawn_by_itself_also_after_a_restart() {
+    let api = with_gifts(&[]);
+    let text = |what: &str, auto: bool| json!({"prize": what, "take_part": "text", "what": what, "seconds": 60, "auto": auto});
+    let mut a = enter(&api.weir, "a");
+    let soon = open(&api, text("抽我", true));
+    let mine = open(&api, text("等我", false));
+    for (cid, what) in [("c1", "抽我"), ("c2", "等我")] {
+        assert_eq!(a.say(cid, what).unwrap()["t"], "ack");
+    }
+    let forward = |api: &Api| api.weir.clock.set_unix_ms(api.weir.clock.unix_ms() + 61_000);
+    forward(&api);
+    a.wait_item(|item| item["state"] == "drawn" && item["lottery"] == soon["id"]).unwrap();
+    let state = |api: &Api, lottery: &Value| {
+        let path = format!("rooms/r1/lotteries/{}", lottery["id"].as_str().unwrap());
+        api.get(&path)
+    };
+    let drawn = state(&api, &soon);
+    assert_eq!((&drawn["winners"], &drawn["commitment"]), (&json!(["a"]), &soon["commitment"]));
+    let audit = api.get("rooms/r1/audit");
+    let by = |what: &str| {
+        audit["entries"].as_array().unwrap().iter().find(|one| one["what"] == what).unwrap()["by"].clone()
+    };
+    assert_eq!((by("draw_lottery"), by("open_lottery")), (json!("system"), json!("key:writer")));
+
+    // Over a restart, during which the time is up. Who is there has yet to come back.
+    let later = open(&api, text("再抽我", true));
+    let present = open(&api, json!({"prize": "p", "take_part": "present", "seconds": 60}));
+    assert_eq!(a.say("c3", "再抽我").unwrap()["t"], "ack");
+    drop(a);
+    forward(&api);
+    let clock = api.weir.clock.clone();
+    api.weir.stop();
+    let api = Api { weir: Weir::start_at(clock, api.data.path(), &[]), ..api };
+    api.weir.wait_for("the draw", || state(&api, &later)["state"] == "drawn");
+    assert_eq!(state(&api, &later)["winners"], json!(["a"]));
+    for open in [&mine, &present] {
+        assert_eq!(state(&api, open)["state"], "open");
+    }
+    assert_eq!(draw(&api, &mine["id"])["winners"], json!(["a"]));
 }
