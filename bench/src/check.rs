@@ -1,15 +1,19 @@
 //! What can be asked of any build on any machine: counts and sizes, of which no noise explains a wrong one.
 //!
+//! Rooms are small here: that every server gets every message to everybody, and so can be measured.
+//!
 //! There is no time among them, and neither are instructions: under callgrind a pass over the viewers takes fifty
 //! times as long, so Weir merges as if it were overloaded and what is counted is not what it does.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use crate::measure::{Ground, Plan, measure};
 use crate::peer::Peer;
 use crate::report::Lines;
+use crate::talk::{self, talk};
 use crate::viewer::Protocol;
 
 /// Viewers with whom Weir has nothing to do, and with whom it has more than a core can do message by message.
@@ -29,7 +33,20 @@ const WRITES_FULL: RangeInclusive<f64> = 0.05..=0.35;
 /// A viewer costs 1.3 KB over HTTP and 3 to 3.6 KB over RTMP; a buffer of its own would be 4 KB or more.
 const VIEWER_KB: RangeInclusive<f64> = 0.0..=6.0;
 
-/// Measures Weir with few and with many viewers, prints what came of it, and fails when something is out of bounds.
+/// A room that every server has to do with, each in its turn.
+const TALKERS: [Peer; 6] = [Peer::Weir, Peer::Mosquitto, Peer::Redis, Peer::Nats, Peer::Ws, Peer::Floor(0)];
+const ROOM: talk::Plan = talk::Plan {
+    members: 20,
+    rate: 20.0,
+    size: 200,
+    seconds: 1.0,
+    settle: Duration::from_millis(100),
+    likes: 0.0,
+    stalled_percent: 0.0,
+    cut_seconds: None,
+};
+
+/// Measures Weir with few and with many viewers, and small rooms, prints what came of it, and fails when something is out of bounds.
 pub(crate) fn check(ground: &Ground, protocols: &[Protocol], lines: &mut Lines) -> Result<()> {
     let mut faults = Vec::new();
     for &protocol in protocols {
@@ -56,6 +73,19 @@ pub(crate) fn check(ground: &Ground, protocols: &[Protocol], lines: &mut Lines) 
             if viewers == MANY {
                 judge("KB of memory per viewer", row.rss_per_viewer_kb, VIEWER_KB);
             }
+        }
+    }
+    for peer in TALKERS.iter().filter(|peer| ground.programs.missing(peer).is_none()) {
+        let row = talk(ground, peer, &ROOM)?;
+        lines.add("check chat", &row)?;
+        let line = format!(
+            "chat {}: {} deliveries, {:.0} % of all, {} lost",
+            row.peer, row.deliveries, row.complete_percent, row.lost
+        );
+        println!("{line}");
+        let whole = row.complete_percent == 100.0 && row.deliveries > 0 && row.p99_ms.is_some();
+        if !whole || row.lost > 0 || row.refused > 0 {
+            faults.push(format!("{line}; {:?}", row.first_error));
         }
     }
     ensure!(faults.is_empty(), "out of bounds:\n{}", faults.join("\n"));

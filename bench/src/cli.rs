@@ -30,7 +30,7 @@ const MAX_REPETITIONS: u64 = 20;
 #[derive(Debug, Parser)]
 #[command(
     name = "bench",
-    about = "Measures Weir beside nginx-rtmp and beside the kernel's own floor, on loopback"
+    about = "Measures Weir beside its peers and beside the kernel's own floor, on loopback"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -49,7 +49,7 @@ enum What {
     Churn(Churn),
     /// Viewers stay: memory per viewer and its growth
     Memory(Memory),
-    /// Weir alone, what no noise explains: memory per viewer, and writes per message with little and with much to do
+    /// What no noise explains: Weir's memory per viewer and writes per message; that rooms of all servers are whole
     Check(Common),
     /// Players of low-latency HLS: how soon each has a part, and that none misses one
     Hls(Hls),
@@ -57,7 +57,8 @@ enum What {
     Segments(Segments),
     /// Many streams, recorded and not by turns: cost per stream, bytes to the disk, and that viewers do not notice
     Record(Record),
-    /// One chat room: the price of a delivery, how long a message takes, what a crowd does to it
+    /// One chat room, beside other servers by turns: the price of a delivery, how long a message takes, what a crowd does to it
+    #[command(mut_arg("peers", |peers| peers.default_value("weir,mosquitto,redis,nats,ws,floor:0")))]
     Chat(Chat),
     /// Draws what `run --json` wrote: cost and latency over the number of viewers
     Plot(Plot),
@@ -127,8 +128,8 @@ struct Chat {
     /// Reports of ten likes per second
     #[arg(long, default_value_t = 0.0)]
     likes: f64,
-    /// So many in a hundred members stop reading
-    #[arg(long, default_value_t = 0.0)]
+    /// So many in a hundred members stop reading, and by turns none, to compare
+    #[arg(long, default_value_t = 0.0, value_parser = percent)]
     stalled: f64,
     /// Cut everybody off in the middle; they come back within so many seconds
     #[arg(long, value_parser = seconds)]
@@ -136,7 +137,7 @@ struct Chat {
     /// Length of the measured window
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
-    /// Repetitions, of which each is shown
+    /// Repetitions, of which the median is shown
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
     reps: u64,
 }
@@ -151,7 +152,8 @@ struct Plot {
 
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// Whom to measure: weir, nginx, floor:MILLISECONDS (0: a write per message); what is not installed is left out
+    /// Whom to measure: weir, nginx, floor:MILLISECONDS (0: a write per message), and of rooms also mosquitto, redis, nats, ws;
+    /// what is not installed is left out
     #[arg(long, value_delimiter = ',', default_value = "weir,nginx,floor:0,floor:100")]
     peers: Vec<Peer>,
     /// Over what viewers watch; whoever does not speak it is left out
@@ -407,36 +409,57 @@ impl Chat {
         let ground = ground(&self.common)?;
         let (mut rows, mut failures) = (Vec::new(), Vec::new());
         let mut lines = Lines::to(self.common.json.as_deref())?;
-        // nginx has no chat, and the floor sends each message by itself.
-        let peers = self.common.peers.iter().filter(|peer| matches!(peer, Peer::Weir | Peer::Floor(0)));
-        let peers: Vec<&Peer> = peers.filter(|peer| ground.programs.missing(peer).is_none()).collect();
         if self.likes > talk::most_reports(self.members as usize) {
             bail!("{} members may not report so many likes", self.members);
         }
-        for (rate, _) in self.rate.iter().flat_map(|rate| (0..self.reps).map(move |rep| (*rate, rep))) {
-            for peer in &peers {
-                let plan = talk::Plan {
-                    members: self.members as usize,
-                    rate,
-                    size: self.size as usize,
-                    seconds: self.seconds,
-                    likes: if **peer == Peer::Weir { self.likes } else { 0.0 },
-                    stalled_percent: self.stalled,
-                    cut_seconds: self.cut.filter(|_| **peer == Peer::Weir),
-                };
-                let what = format!("chat {} {} members, {rate}/s", peer.name(), self.members);
-                eprintln!("measuring {what}");
-                match talk::talk(&ground, peer, &plan) {
-                    Ok(row) => {
-                        lines.add("chat", &row)?;
-                        rows.push(row);
+        for rate in &self.rate {
+            let mut plans = self.plans(&ground, *rate);
+            for _ in 0..self.reps {
+                for (peer, plan) in &plans {
+                    let (name, members, stalled) = (peer.name(), plan.members, plan.stalled_percent);
+                    let what = format!("chat {name} {members} members, {rate}/s, {stalled} % stalled");
+                    eprintln!("measuring {what}");
+                    match talk::talk(&ground, peer, plan) {
+                        Ok(row) => {
+                            lines.add("chat", &row)?;
+                            if let Some(error) = &row.first_error {
+                                eprintln!("  {error}");
+                            }
+                            rows.push(row);
+                        }
+                        Err(error) => failures.push(format!("{what}: {error:#}")),
                     }
-                    Err(error) => failures.push(format!("{what}: {error:#}")),
                 }
+                // What changes on the machine from one measurement to the next shall not always favour the same.
+                plans.reverse();
             }
         }
         println!("{}", report::talked(&rows));
         conclude(&failures)
+    }
+
+    /// Everybody who is there and can do it, with what is asked of them.
+    fn plans(&self, ground: &Ground, rate: f64) -> Vec<(Peer, talk::Plan)> {
+        let mut plans = Vec::new();
+        let peers = self.common.peers.iter().filter(|peer| peer.talks());
+        for peer in peers.filter(|peer| ground.programs.missing(peer).is_none()) {
+            let of_weir = *peer == Peer::Weir;
+            let plan = talk::Plan {
+                members: self.members as usize,
+                rate,
+                size: self.size as usize,
+                seconds: self.seconds,
+                settle: talk::SETTLE,
+                likes: if of_weir { self.likes } else { 0.0 },
+                stalled_percent: 0.0,
+                cut_seconds: self.cut.filter(|_| of_weir),
+            };
+            plans.push((peer.clone(), plan.clone()));
+            if self.stalled > 0.0 {
+                plans.push((peer.clone(), talk::Plan { stalled_percent: self.stalled, ..plan }));
+            }
+        }
+        plans
     }
 }
 
@@ -604,6 +627,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(value) if (1.0..=MAX_SECONDS).contains(&value) => Ok(value),
         _ => Err(format!("want seconds from 1 to {MAX_SECONDS}")),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(value) if (0.0..=50.0).contains(&value) => Ok(value),
+        _ => Err("want so many in a hundred, up to 50".into()),
     }
 }
 

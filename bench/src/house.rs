@@ -63,14 +63,17 @@ impl House {
         Err(error).context("starting anew in a namespace of its own")
     }
 
-    /// A command that runs on these cores and ends with the tool.
-    pub(crate) fn on_cores(&self, cores: &str) -> Vec<String> {
+    /// A command that runs on these cores and ends with the tool. What is not `steady` has the highest of the usual
+    /// priorities and no real-time one.
+    pub(crate) fn on_cores(&self, cores: &str, steady: bool) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
         if self.tied {
             words.extend(["setpriv", "--pdeathsig", "TERM"].map(String::from));
         }
         if self.first {
-            words.extend(["chrt", "-f", "5"].map(String::from));
+            let how: &[&str] =
+                if steady { &["chrt", "-f", "5"] } else { &["chrt", "-o", "0", "nice", "-n", "-20"] };
+            words.extend(how.iter().copied().map(String::from));
         }
         words.extend(["taskset", "-c", cores].map(String::from));
         words

@@ -1,8 +1,8 @@
-//! `bench`: load on Weir, on nginx-rtmp and on the kernel's own floor, in the same run. README.md says how to read it.
+//! `bench`: load on Weir, on its peers and on the kernel's own floor, in the same run. README.md says how to read it.
 
 mod amf;
+mod api;
 mod audience;
-mod chat;
 mod check;
 mod chunk;
 mod cli;
@@ -26,6 +26,7 @@ mod source;
 mod stats;
 mod talk;
 mod viewer;
+mod wire;
 
 fn main() -> anyhow::Result<()> {
     cli::main()

@@ -1,5 +1,7 @@
 //! The servers that are measured, each started fresh for a run.
 
+mod chat;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -30,6 +32,13 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(900);
 pub(crate) enum Peer {
     Weir,
     Nginx,
+    /// MQTT.
+    Mosquitto,
+    /// Its publish and subscribe.
+    Redis,
+    Nats,
+    /// A broadcast in Node, with the package ws.
+    Ws,
     /// The kernel's own price, with batches of so many milliseconds.
     Floor(u64),
 }
@@ -38,15 +47,16 @@ impl FromStr for Peer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "weir" => Ok(Self::Weir),
-            None if text == "nginx" => Ok(Self::Nginx),
-            Some(("floor", batch)) => match batch.parse() {
+        if let Some(batch) = text.strip_prefix("floor:") {
+            return match batch.parse() {
                 Ok(batch) if batch <= 1000 => Ok(Self::Floor(batch)),
                 _ => Err(format!("{batch} is not a number of milliseconds up to 1000")),
-            },
-            _ => Err("want weir, nginx, floor:0 or floor:MILLISECONDS".into()),
+            };
         }
+        let servers = [Self::Weir, Self::Nginx, Self::Mosquitto, Self::Redis, Self::Nats, Self::Ws];
+        servers.into_iter().find(|peer| peer.name() == text).ok_or_else(|| {
+            "want weir, nginx, mosquitto, redis, nats, ws, floor:0 or floor:MILLISECONDS".into()
+        })
     }
 }
 
@@ -56,6 +66,10 @@ impl Peer {
         match self {
             Self::Weir => "weir".into(),
             Self::Nginx => "nginx".into(),
+            Self::Mosquitto => "mosquitto".into(),
+            Self::Redis => "redis".into(),
+            Self::Nats => "nats".into(),
+            Self::Ws => "ws".into(),
             Self::Floor(batch) => format!("floor:{batch}"),
         }
     }
@@ -66,7 +80,13 @@ impl Peer {
             Self::Weir => true,
             Self::Nginx => protocol == Protocol::Rtmp,
             Self::Floor(_) => protocol == Protocol::Flv,
+            Self::Mosquitto | Self::Redis | Self::Nats | Self::Ws => false,
         }
+    }
+
+    /// Whether what one says there reaches everybody. The floor's batches are for pictures: it sends each message by itself.
+    pub(crate) fn talks(&self) -> bool {
+        !matches!(self, Self::Nginx | Self::Floor(1..))
     }
 }
 
@@ -93,7 +113,7 @@ impl Programs {
             Peer::Nginx if !self.nginx.exists() || !module.exists() => Some(
                 "nginx with its RTMP module is not there: apt-get install nginx libnginx-mod-rtmp".into(),
             ),
-            _ => None,
+            _ => chat::missing(peer),
         }
     }
 }
@@ -116,6 +136,7 @@ impl Server {
         let words = match peer {
             Peer::Weir => weir(&folder, programs)?,
             Peer::Nginx => nginx(&folder, programs)?,
+            Peer::Mosquitto | Peer::Redis | Peer::Nats | Peer::Ws => chat::command(peer, &folder)?,
             Peer::Floor(batch) => {
                 let own = std::env::current_exe()?.display().to_string();
                 let most = LONGEST.as_secs().to_string();
@@ -134,16 +155,8 @@ impl Server {
                 .to_vec()
             }
         };
-        let words = [house.on_cores(cores), words].concat();
-        let log = fs::File::create(folder.join("log"))?;
-        let child = Command::new(&words[0])
-            .args(&words[1..])
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("starting {}", words.join(" ")))?;
+        let words = [house.on_cores(cores, !chat::spins(peer)), words].concat();
+        let child = spawn(&words, &folder)?;
         let mut server = Self { peer: peer.clone(), child, folder };
         server.wait_for_port()?;
         Ok(server)
@@ -162,6 +175,11 @@ impl Server {
     /// Where players go.
     pub(crate) fn address(&self, protocol: Protocol) -> SocketAddr {
         local(if protocol == Protocol::Rtmp { RTMP_PORT } else { HTTP_PORT })
+    }
+
+    /// Where members of a room go.
+    pub(crate) fn talk(&self) -> SocketAddr {
+        local(HTTP_PORT)
     }
 
     /// Where publishers go.
@@ -204,11 +222,32 @@ impl Server {
         String::from_utf8_lossy(&log[from..]).trim().to_owned()
     }
 
+    /// Has it end in good order, if it will.
+    pub(crate) fn stop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        let everyone = crate::process::tree(self.child.id());
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).output();
+        let start = Instant::now();
+        while start.elapsed() < END {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        // Its children first, then itself: these are processes that it started.
+        for id in everyone.iter().skip(1) {
+            let _ = Command::new("kill").args(["-KILL", &id.to_string()]).output();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     fn wait_for_port(&mut self) -> Result<()> {
-        let SocketAddr::V4(address) = (match self.push() {
-            Push::Rtmp(address) | Push::Feed(address) => address,
-        }) else {
-            bail!("an address of IPv4 was expected")
+        let address = match self.peer {
+            Peer::Weir | Peer::Nginx => local(RTMP_PORT),
+            _ => local(HTTP_PORT),
         };
         let start = Instant::now();
         while start.elapsed() < START {
@@ -228,25 +267,21 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let everyone = crate::process::tree(self.child.id());
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).output();
-        let start = Instant::now();
-        while start.elapsed() < END {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                break;
-            }
-            sleep(Duration::from_millis(20));
-        }
-        if matches!(self.child.try_wait(), Ok(None)) {
-            // Its children first, then itself: these are processes that it started.
-            for id in everyone.iter().skip(1) {
-                let _ = Command::new("kill").args(["-KILL", &id.to_string()]).output();
-            }
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        self.stop();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn spawn(words: &[String], folder: &Path) -> Result<Child> {
+    let log = fs::File::create(folder.join("log"))?;
+    Command::new(&words[0])
+        .args(&words[1..])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("starting {}", words.join(" ")))
 }
 
 fn local(port: u16) -> SocketAddr {
@@ -313,7 +348,7 @@ mod tests {
 
     #[test]
     fn peers_are_named_as_they_are_asked_for() {
-        for name in ["weir", "nginx", "floor:0", "floor:100"] {
+        for name in ["weir", "nginx", "mosquitto", "redis", "nats", "ws", "floor:0", "floor:100"] {
             assert_eq!(name.parse::<Peer>().unwrap().name(), name);
         }
         for name in ["", "floor", "floor:", "floor:1001", "floor:-1", "srs"] {

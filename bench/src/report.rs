@@ -277,49 +277,98 @@ pub(crate) fn served(rows: &[Served]) -> String {
     table.finish()
 }
 
-/// The table of a chat room.
+/// The tables of a chat room: medians over repetitions, and ratios to what was measured beside them.
 pub(crate) fn talked(rows: &[Talked]) -> String {
     let columns = [
-        "peer",
         "members",
-        "said/s",
-        "refused",
-        "complete %",
-        "messages/batch",
+        "messages/s",
+        "stalled %",
+        "peer",
+        "n",
         "us/delivery",
+        "weir / it",
+        "complete %",
+        "messages/frame",
         "B/delivery",
         "cpu %",
         "p50 ms",
-        "p99 ms",
+        "p99",
+        "p99 / none stalled",
         "KB/idle member",
-        "likes",
-        "counted",
-        "back",
-        "recovered",
+        "RSS MB at the end",
+        "refused",
         "lost",
         "tool %",
+        "others %",
+        "valid",
     ];
     let mut table = Table::new("One chat room", columns.to_vec());
+    let key = |row: &Talked| (row.members, row.rate.to_bits(), row.stalled_percent.to_bits());
+    let mut done: Vec<&Talked> = Vec::new();
+    for row in rows {
+        if done.iter().any(|other| key(other) == key(row) && other.peer == row.peer) {
+            continue;
+        }
+        done.push(row);
+        let mine: Vec<&Talked> =
+            rows.iter().filter(|other| key(other) == key(row) && other.peer == row.peer).collect();
+        let of =
+            |field: fn(&Talked) -> Option<f64>| median(mine.iter().filter_map(|row| field(row)).collect());
+        let of_weir = rows.iter().filter(|other| key(other) == key(row) && other.peer == "weir");
+        let weir = median(of_weir.map(|row| row.us_per_delivery).collect()).filter(|_| row.peer != "weir");
+        let none_stalled = rows.iter().filter(|other| {
+            other.peer == row.peer
+                && key(other) == key(&Talked { stalled_percent: 0.0, ..row.clone() })
+                && row.stalled_percent > 0.0
+        });
+        let none_stalled = median(none_stalled.filter_map(|row| row.p99_ms).collect());
+        let (cost, p99) = (of(|row| Some(row.us_per_delivery)), of(|row| row.p99_ms));
+        let ratio = |one: Option<f64>, other: Option<f64>| Some(one? / other.filter(|other| *other > 0.0)?);
+        table.row(vec![
+            row.members.to_string(),
+            number(Some(row.rate), 0),
+            number(Some(row.stalled_percent), 0),
+            row.peer.clone(),
+            mine.len().to_string(),
+            number(cost, 2),
+            number(ratio(weir, cost), 2),
+            number(of(|row| Some(row.complete_percent)), 2),
+            number(of(|row| Some(row.merged)), 1),
+            number(of(|row| Some(row.bytes_per_delivery)), 0),
+            number(of(|row| Some(row.cpu_percent)), 1),
+            number(of(|row| row.p50_ms), 1),
+            number(p99, 1),
+            number(ratio(p99, none_stalled), 2),
+            number(of(|row| Some(row.idle_kb)), 1),
+            number(of(|row| Some(row.rss_end_kb as f64 / 1024.0)), 1),
+            mine.iter().map(|row| row.refused).max().unwrap_or(0).to_string(),
+            mine.iter().map(|row| row.lost).max().unwrap_or(0).to_string(),
+            number(of(|row| Some(row.tool_percent)), 0),
+            number(of(|row| Some(row.background_percent)), 0),
+            mine.iter().find_map(|row| row.invalid.clone()).unwrap_or_else(|| "yes".into()),
+        ]);
+    }
+    let mut text = table.finish();
+    let crowds: Vec<&Talked> = rows.iter().filter(|row| row.likes_sent > 0 || row.came_back > 0).collect();
+    if !crowds.is_empty() {
+        text.push_str(&format!("\n{}", crowd(&crowds)));
+    }
+    text
+}
+
+/// The table of what many did at once, each time by itself, as it must be exact every time.
+fn crowd(rows: &[&Talked]) -> String {
+    let columns = ["members", "peer", "likes", "counted", "cut off", "came back", "got what they missed"];
+    let mut table = Table::new("Likes, and comebacks", columns.to_vec());
     for row in rows {
         table.row(vec![
-            row.peer.clone(),
             row.members.to_string(),
-            number(Some(row.said as f64 / row.seconds), 0),
-            row.refused.to_string(),
-            number(Some(row.complete_percent), 2),
-            number(Some(row.merged), 1),
-            number(Some(row.us_per_delivery), 2),
-            number(Some(row.bytes_per_delivery), 0),
-            number(Some(row.cpu_percent), 1),
-            number(row.p50_ms, 1),
-            number(row.p99_ms, 1),
-            number(Some(row.idle_kb), 1),
+            row.peer.clone(),
             row.likes_sent.to_string(),
             row.likes_counted.to_string(),
             row.came_back.to_string(),
+            (row.came_back - row.lost.min(row.came_back)).to_string(),
             row.recovered.to_string(),
-            row.lost.to_string(),
-            number(Some(row.tool_percent), 0),
         ]);
     }
     table.finish()
