@@ -17,6 +17,7 @@ use crate::peer::{Peer, Programs};
 use crate::plot;
 use crate::record;
 use crate::report::{self, Lines};
+use crate::rooms;
 use crate::scene;
 use crate::talk;
 use crate::viewer::Protocol;
@@ -24,6 +25,7 @@ use crate::viewer::Protocol;
 /// Bounds of what can be asked for: the tool has one thread for players and 16-bit ports.
 const MAX_VIEWERS: u64 = 18_000;
 const MAX_STREAMS: u64 = 5_000;
+const MAX_ROOMS: u64 = 1_000_000;
 const MAX_SECONDS: f64 = 600.0;
 const MAX_REPETITIONS: u64 = 20;
 
@@ -60,6 +62,8 @@ enum What {
     /// One chat room, beside other servers by turns: the price of a delivery, how long a message takes, what a crowd does to it
     #[command(mut_arg("peers", |peers| peers.default_value("weir,mosquitto,redis,nats,ws,floor:0")))]
     Chat(Chat),
+    /// Weir alone: the start with very many rooms in the database, and the time after it in which nothing happens
+    Rooms(Rooms),
     /// Draws what `run --json` wrote: cost and latency over the number of viewers
     Plot(Plot),
     /// The floor itself, which the others start as a process of its own
@@ -137,6 +141,27 @@ struct Chat {
     /// Length of the measured window
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
+    /// Repetitions, of which the median is shown
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
+    reps: u64,
+}
+
+#[derive(Debug, Args)]
+struct Rooms {
+    #[command(flatten)]
+    common: Common,
+    /// Rooms in the database
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=MAX_ROOMS))]
+    rooms: u64,
+    /// Of them, so many were live when the server ended
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=30_000))]
+    live: u64,
+    /// For how long nothing happens
+    #[arg(long, default_value_t = 30.0, value_parser = seconds)]
+    seconds: f64,
+    /// The server's cores, as taskset takes them
+    #[arg(long, default_value = "0", value_parser = cores)]
+    server_cores: String,
     /// Repetitions, of which the median is shown
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPETITIONS))]
     reps: u64,
@@ -326,6 +351,7 @@ pub(crate) fn main() -> Result<()> {
         }
         What::Record(record) => record.measure(),
         What::Chat(chat) => chat.measure(),
+        What::Rooms(rooms) => rooms.measure(),
         What::Plot(plot) => plot::draw(&plot.from, &plot.to),
         What::Floor(args) => {
             let [batch, most] = [Duration::from_millis(args.batch_ms), Duration::from_secs(args.seconds)];
@@ -477,6 +503,23 @@ impl Record {
         let mut lines = Lines::to(self.common.json.as_deref())?;
         let rows = record::compare(&ground, &plan, |row| lines.add("record", row))?;
         println!("{}", report::recorded(&rows));
+        Ok(())
+    }
+}
+
+impl Rooms {
+    fn measure(&self) -> Result<()> {
+        let ground = ground(&self.common)?;
+        let plan = rooms::Plan {
+            rooms: self.rooms,
+            live: self.live.min(self.rooms),
+            seconds: self.seconds,
+            cores: self.server_cores.clone(),
+            repetitions: self.reps,
+        };
+        let mut lines = Lines::to(self.common.json.as_deref())?;
+        let rows = rooms::compare(&ground, &plan, |row| lines.add("rooms", row))?;
+        println!("{}", report::started(&rows));
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod process;
 mod publisher;
 mod record;
 mod report;
+mod rooms;
 mod scene;
 mod source;
 mod stats;

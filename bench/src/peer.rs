@@ -122,6 +122,7 @@ impl Programs {
 #[derive(Debug)]
 pub(crate) struct Server {
     peer: Peer,
+    words: Vec<String>,
     child: Child,
     folder: PathBuf,
 }
@@ -157,9 +158,15 @@ impl Server {
         };
         let words = [house.on_cores(cores, !chat::spins(peer)), words].concat();
         let child = spawn(&words, &folder)?;
-        let mut server = Self { peer: peer.clone(), child, folder };
+        let mut server = Self { peer: peer.clone(), words, child, folder };
         server.wait_for_port()?;
         Ok(server)
+    }
+
+    /// Starts it again, after an end, with what it kept. It need not answer yet.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        self.child = spawn(&self.words, &self.folder)?;
+        Ok(())
     }
 
     /// Its process.

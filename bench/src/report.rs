@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::audience::{Served, Watched};
 use crate::measure::Row;
 use crate::record::Recorded;
+use crate::rooms::Started;
 use crate::scene::{Churned, Held, Joined};
 use crate::stats::median;
 use crate::talk::Talked;
@@ -369,6 +370,48 @@ fn crowd(rows: &[&Talked]) -> String {
             row.came_back.to_string(),
             (row.came_back - row.lost.min(row.came_back)).to_string(),
             row.recovered.to_string(),
+        ]);
+    }
+    table.finish()
+}
+
+/// The table of starts: medians over repetitions.
+pub(crate) fn started(rows: &[Started]) -> String {
+    let columns = [
+        "rooms",
+        "live",
+        "database MB",
+        "n",
+        "first answer ms",
+        "all told ms",
+        "CPU s until then",
+        "RSS MB at the answer",
+        "when all are told",
+        "at the end",
+        "idle cpu %",
+    ];
+    let mut table = Table::new("Starts with rooms in the database", columns.to_vec());
+    let mut done = Vec::new();
+    for row in rows {
+        if done.contains(&row.rooms) {
+            continue;
+        }
+        done.push(row.rooms);
+        let of = |field: fn(&Started) -> f64| {
+            median(rows.iter().filter(|other| other.rooms == row.rooms).map(field).collect())
+        };
+        table.row(vec![
+            row.rooms.to_string(),
+            row.live.to_string(),
+            number(of(|row| row.database_mb), 1),
+            rows.iter().filter(|other| other.rooms == row.rooms).count().to_string(),
+            number(of(|row| row.answer_ms), 0),
+            number(of(|row| row.told_ms), 0),
+            number(of(|row| row.start_cpu_seconds), 2),
+            number(of(|row| row.rss_answer_kb as f64 / 1024.0), 1),
+            number(of(|row| row.rss_told_kb as f64 / 1024.0), 1),
+            number(of(|row| row.rss_end_kb as f64 / 1024.0), 1),
+            number(of(|row| row.idle_cpu_percent), 2),
         ]);
     }
     table.finish()
