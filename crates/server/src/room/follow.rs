@@ -33,8 +33,8 @@ pub async fn run(app: Arc<App>) {
     }
     let mut on_air = BTreeSet::new();
     // Shows that the last run of the server left on air.
-    match store.rooms.running().await {
-        Ok(rooms) => on_air.extend(rooms.iter().map(|about| Name::new(&about.stream))),
+    match store.rooms.running_streams().await {
+        Ok(streams) => on_air.extend(streams.iter().map(|stream| Name::new(stream))),
         Err(error) => warn!(%error, "shows that were on air are not known: the database does not answer"),
     }
     let mut pushes = app.hub.watch_pushes();

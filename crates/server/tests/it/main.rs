@@ -22,6 +22,7 @@ mod http2;
 mod identity;
 mod live_page;
 mod logs;
+mod many_rooms;
 mod metrics;
 mod operate;
 mod peers;

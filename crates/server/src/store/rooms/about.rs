@@ -159,11 +159,10 @@ impl Rooms {
         self.with_crew(&rows).await
     }
 
-    /// The rooms whose show was on when the server stopped.
-    pub async fn running(&self) -> Result<Vec<About>> {
-        let query = sqlx::query("SELECT * FROM room WHERE state IN ('live', 'interrupted')");
-        let rows = query.fetch_all(&self.read).await?;
-        self.with_crew(&rows).await
+    /// The streams of the rooms whose show was on when the server stopped, however many.
+    pub async fn running_streams(&self) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar("SELECT stream FROM room WHERE state IN ('live', 'interrupted')");
+        query.fetch_all(&self.read).await
     }
 
     /// Rooms whose time is up and that are not over, some at a time.
