@@ -6,7 +6,7 @@
 //! - Everything has a bound: the request, the head and the body of the answer, and the whole exchange in time. A body
 //!   beyond its bound is cut, and said to be.
 //! - Each exchange has a connection to itself, so one that hangs holds up nothing else. Afterwards the connection is kept for
-//!   a while for the next ([`pool`]), for what this guard let through and nothing else.
+//!   a while for the next (`pool`), for what this guard let through and nothing else.
 //! - The other server may close a kept connection just when a call goes out. When it ended without a byte of an answer, the
 //!   call is made once more, on a new connection that passes the guard like every other. Whatever is called may hear the same
 //!   twice: events and orders of a wallet have an id for that, and a question does nothing.
