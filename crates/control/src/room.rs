@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! Show     scheduled ─► live ◄─► interrupted ─► ended; banned        which of them, and who may change it
-//! Chat     join, leave, check ─► commit ─► Message with a number      order, rates, repeats, sanctions
-//! Window   when the next batch goes out                               by how many it goes to
+//! Chat     join, leave, check ─► commit                               rates, repeats, sanctions
+//!   └ Feed   number ─► ring ─► batch, greeting                        order, and what somebody missed
+//!       └ Window   when the next batch goes out                       by how many it goes to
 //! ```
 //!
 //! Nothing in here waits, reads a clock or knows a wire: whoever owns a room (one task in `server`) gives it what
@@ -13,13 +14,18 @@ pub mod about;
 pub mod bucket;
 pub mod chat;
 pub mod combo;
+pub mod feed;
+#[cfg(test)]
+mod life;
 pub mod lottery;
 mod memory;
 pub mod message;
 pub mod reject;
+mod ring;
 pub mod sanction;
 pub mod settings;
 pub mod show;
+pub mod turns;
 pub mod window;
 
 /// Longest id of a room, in bytes.

@@ -25,13 +25,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use control::room::feed::Batch;
 use control::room::reject::Code;
 use mio::{Poll, Waker};
 use tracing::error;
 
 use crate::app::App;
 use crate::net::{Permit, Socket};
-use crate::room::{Batch, Outlet, Room, Whom};
+use crate::room::{Outlet, Room, Whom};
 
 pub use open::{Wanted, request, start};
 pub use wire::item;

@@ -13,20 +13,19 @@ mod act;
 mod filter;
 mod follow;
 mod registry;
-mod ring;
 mod task;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use control::person::Person;
 use control::room::Since;
 use control::room::about::About;
 use control::room::chat::{Ack, Draft, Send as Say};
-use control::room::message::{Author, Message};
+use control::room::feed::{Batch, Greeting, Said};
+use control::room::message::Author;
 use control::room::reject::{Code, Reject};
 use tokio::sync::mpsc;
 
@@ -40,9 +39,6 @@ pub use task::Effect;
 
 /// Most things that people want to say and that wait for a room. Beyond, they are told to come again.
 const WAITING_MAX: usize = 10_000;
-
-/// Most messages of one greeting.
-pub const RECENT: usize = 50;
 
 /// A room that is running. Everybody who has one can ask it for things.
 pub struct Room {
@@ -59,42 +55,6 @@ pub struct Room {
     online: AtomicU64,
     /// For outlets: which of their parts have people in this room, as bits.
     pub parts: AtomicU64,
-}
-
-/// A message with what wires make of it, once.
-pub struct Said {
-    /// The message.
-    pub message: Message,
-    wire: OnceLock<Bytes>,
-}
-
-/// What goes out to everybody in a room.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// Messages, in order, without a hole.
-    pub items: Vec<Arc<Said>>,
-    /// Counters, if they changed.
-    pub counters: Option<Counters>,
-    /// Who came in, if there were any.
-    pub entered: Option<Entered>,
-}
-
-/// What is counted while the show goes on. The newest counts; what was between does not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// People here now.
-    pub online: u64,
-    /// Likes since the room was made.
-    pub likes: u64,
-}
-
-/// Who came in since the last time.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entered {
-    /// Some of them, by name.
-    pub names: Vec<String>,
-    /// How many in all.
-    pub count: u64,
 }
 
 /// A way out of rooms: a wire with its connections.
@@ -124,16 +84,8 @@ pub struct Welcome {
     pub you: Arc<Author>,
     /// Whether nobody vouches for them.
     pub guest: bool,
-    /// Which epoch numbers belong to.
-    pub epoch: Arc<str>,
-    /// The number of the last message.
-    pub seq: u64,
-    /// Whether `messages` are exactly those that were missed.
-    pub recovered: bool,
-    /// What was missed, or the last few.
-    pub messages: Vec<Arc<Said>>,
-    /// The counters.
-    pub counters: Counters,
+    /// What was said, and what of it they missed.
+    pub greeting: Greeting,
     /// The pinned message, if it is among those that are remembered.
     pub pinned: Option<Arc<Said>>,
     /// Whether they may not speak.
@@ -342,23 +294,6 @@ impl Room {
 impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Room").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl Said {
-    pub(crate) fn new(message: Message) -> Arc<Said> {
-        Arc::new(Said { message, wire: OnceLock::new() })
-    }
-
-    /// The message as wires that share this form have it; made by the first who asks.
-    pub fn wire(&self, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
-        self.wire.get_or_init(|| encode(&self.message))
-    }
-}
-
-impl fmt::Debug for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.fmt(f)
     }
 }
 

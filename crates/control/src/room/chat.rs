@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::bucket::{Bucket, Rate};
+use super::Since;
+use super::bucket::{Bucket, Rate, Taken};
+use super::feed::{Feed, Greeting, Next, Said};
 use super::memory::Memory;
 use super::message::{
     Author, Body, CID_MAX, CUSTOM_MAX, Class, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX,
@@ -19,12 +21,8 @@ use super::settings::{CREW_RATE, GIFT_RATE, Settings};
 use super::show::State;
 use crate::person::{Person, Role};
 
-/// What is remembered of somebody who has not spoken for so long is forgotten, in milliseconds.
+/// What is remembered of somebody who has not spoken for so long is forgotten, in milliseconds, if no rule needs it any more.
 const SPEAKER_MS: u64 = 10 * 60 * 1_000;
-
-/// Numbers that a new epoch skips, so that no number of an epoch whose end was lost comes again: a room cannot say so
-/// much in the time between two writes of its messages.
-const EPOCH_STEP: u64 = 1 << 20;
 
 /// Most connections of one person in one room.
 pub const CONNECTIONS_MAX: u32 = 10;
@@ -34,7 +32,7 @@ pub const CONNECTIONS_MAX: u32 = 10;
 pub struct Chat {
     settings: Settings,
     state: State,
-    last_seq: u64,
+    feed: Feed,
     members: HashMap<String, Member>,
     speakers: HashMap<String, Speaker>,
     room_rate: Bucket,
@@ -58,6 +56,8 @@ struct Speaker {
     last_ms: u64,
     /// Their last words, as a hash, and when.
     said: Option<(u64, u64)>,
+    /// Goes up by one with each that passes.
+    count: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +89,14 @@ pub struct Draft {
     author: Arc<Author>,
     send: Send,
     hidden: bool,
+    paid: Paid,
+}
+
+/// What a draft cost its sender, and how they stood before it.
+#[derive(Debug, Clone)]
+enum Paid {
+    Gift(Taken),
+    Words { own: Taken, room: Option<Taken>, count: u64, last_ms: u64, said: Option<(u64, u64)> },
 }
 
 /// What the sender is told of a message that passed.
@@ -118,6 +126,10 @@ pub struct Joined {
     pub first: bool,
     /// As others see them.
     pub author: Arc<Author>,
+    /// Whether they may not speak.
+    pub muted: bool,
+    /// What they are told of what was said.
+    pub greeting: Greeting,
 }
 
 impl From<Reject> for NoDraft {
@@ -156,13 +168,12 @@ impl Draft {
 }
 
 impl Chat {
-    /// The chat of a room that starts anew; `last_seq` is the highest number that is known to have been given.
-    pub fn new(settings: Settings, state: State, last_seq: u64, sanctions: Sanctions) -> Chat {
-        let last_seq = if last_seq == 0 { 0 } else { (last_seq / EPOCH_STEP + 1) * EPOCH_STEP };
+    /// The chat of a room that starts anew, with a new feed.
+    pub fn new(settings: Settings, state: State, feed: Feed, sanctions: Sanctions) -> Chat {
         Chat {
             settings,
             state,
-            last_seq,
+            feed,
             members: HashMap::new(),
             speakers: HashMap::new(),
             room_rate: Bucket::default(),
@@ -171,9 +182,19 @@ impl Chat {
         }
     }
 
-    /// The number of the last message.
-    pub fn last_seq(&self) -> u64 {
-        self.last_seq
+    /// What goes out, and what of it is remembered.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The same, to be changed. Numbers are given by what is said.
+    pub fn feed_mut(&mut self) -> &mut Feed {
+        &mut self.feed
+    }
+
+    /// What there is to send to everybody who is here, if it is time.
+    pub fn poll_batch(&mut self, now_ms: u64) -> Next {
+        self.feed.poll_batch(self.members.len(), now_ms)
     }
 
     /// The rules.
@@ -239,11 +260,12 @@ impl Chat {
         self.members.get(user).map(|member| &member.author)
     }
 
-    /// Lets somebody in, on one more connection.
+    /// Lets somebody in, on one more connection; `since` is what they have from before.
     pub fn join(
         &mut self,
         person: &Person,
         address: Option<IpAddr>,
+        since: Option<&Since>,
         global: &Sanctions,
         unix_ms: i64,
     ) -> Result<Joined, Reject> {
@@ -271,7 +293,14 @@ impl Chat {
         if *member.author != seen {
             member.author = Arc::new(seen);
         }
-        Ok(Joined { first, author: member.author.clone() })
+        let author = member.author.clone();
+        if first {
+            let members = self.members.len();
+            self.feed.set_online(members);
+            self.feed.note_entered((!person.guest).then_some(&author.name), members);
+        }
+        let muted = self.sanctioned(Kind::Mute, &person.id, address, global, unix_ms).is_some();
+        Ok(Joined { first, author, muted, greeting: self.feed.greet(since) })
     }
 
     /// One connection of somebody ends. Returns whether it was their last.
@@ -281,6 +310,7 @@ impl Chat {
         let last = member.connections == 0;
         if last {
             self.members.remove(user);
+            self.feed.set_online(self.members.len());
         }
         last
     }
@@ -306,10 +336,10 @@ impl Chat {
         let (author, guest, address) = member_is;
         self.may_speak(&author, guest, address, &send, global, unix_ms)?;
         self.is_right(&send, author.role)?;
-        self.is_time(&author, &send, now_ms)?;
+        let paid = self.is_time(&author, &send, now_ms)?;
         let hidden = self.sanctioned(Kind::Hide, &send.user, address, global, unix_ms).is_some();
         self.answers.keep(&send.user, &send.cid, Answer::Pending, now_ms);
-        Ok(Draft { author, send, hidden })
+        Ok(Draft { author, send, hidden, paid })
     }
 
     /// Decides whether a draft that waited for others may still be said, in the words that it has now. It costs nothing.
@@ -319,27 +349,23 @@ impl Chat {
         self.is_right(&draft.send, draft.author.role)
     }
 
-    /// Gives a draft its number. Nobody but the sender is to see the message when there is none.
+    /// Gives a draft its number; it goes out with the next batch. Nobody but the sender is to see the message when there is none.
     pub fn commit(
         &mut self,
         draft: Draft,
         now_ms: u64,
         at_ms: i64,
         media_ms: Option<i64>,
-    ) -> (Ack, Option<Message>) {
-        let Draft { author, send, hidden } = draft;
-        let message =
-            (!hidden).then(|| self.number(Some(author), send.body, at_ms, media_ms)).map(|message| Message {
-                cid: send.cid.clone(),
-                reply_to: send.reply_to,
-                mentions: send.mentions,
-                ..message
-            });
+    ) -> (Ack, Option<Arc<Said>>) {
+        let Draft { author, send, hidden, paid: _ } = draft;
+        if !hidden {
+            let (ack, said) = self.number(author, send, now_ms, at_ms, media_ms);
+            return (ack, Some(said));
+        }
         // The hidden are told the number that the next one has, as if it had been theirs.
-        let seq = message.as_ref().map_or(self.last_seq + 1, |message| message.seq);
-        let ack = Ack { seq, at_ms };
+        let ack = Ack { seq: self.feed.last_seq() + 1, at_ms };
         self.answers.keep(&send.user, &send.cid, Answer::Done(ack), now_ms);
-        (ack, message)
+        (ack, None)
     }
 
     /// A draft waits for somebody who looks at it: whoever sends the same again is told so.
@@ -358,25 +384,35 @@ impl Chat {
     }
 
     /// A draft comes to nothing; the same may be tried again at once.
-    pub fn cancel(&mut self, draft: &Draft) {
+    pub fn cancel(&mut self, draft: &Draft, now_ms: u64) {
         self.forget(&draft.send.user, &draft.send.cid);
-        if let Some(speaker) = self.speakers.get_mut(&draft.send.user) {
-            if matches!(draft.send.body, Body::Gift(_)) {
-                return speaker.gifts.put_back(GIFT_RATE);
+        let Some(speaker) = self.speakers.get_mut(&draft.send.user) else { return };
+        match &draft.paid {
+            Paid::Gift(taken) => speaker.gifts.put_back(*taken, now_ms),
+            Paid::Words { own, room, count, last_ms, said } => {
+                speaker.rate.put_back(*own, now_ms);
+                if let Some(room) = room {
+                    self.room_rate.put_back(*room, now_ms);
+                }
+                // Unless they have said something else since.
+                if speaker.count == *count {
+                    (speaker.last_ms, speaker.said) = (*last_ms, *said);
+                }
             }
-            speaker.rate.put_back(user_rate(&self.settings, draft.author.role));
-            speaker.said = None;
         }
     }
 
-    /// Something happened, or the room itself says something.
-    pub fn say(&mut self, body: Body, at_ms: i64, media_ms: Option<i64>) -> Message {
-        self.number(None, body, at_ms, media_ms)
-    }
-
-    /// Somebody says something who need not be here and is not held to any rate: the operator's backend.
-    pub fn say_as(&mut self, author: Author, body: Body, at_ms: i64, media_ms: Option<i64>) -> Message {
-        self.number(Some(Arc::new(author)), body, at_ms, media_ms)
+    /// Something is said by somebody who need not be here and is not held to any rate, the operator's backend; by nobody: the
+    /// room itself says it, or it happened.
+    pub fn say(
+        &mut self,
+        author: Option<Author>,
+        body: Body,
+        at_ms: i64,
+        media_ms: Option<i64>,
+    ) -> Arc<Said> {
+        let (cid, mentions, from) = (String::new(), Vec::new(), author.map(Arc::new));
+        self.feed.push(Message { seq: 0, at_ms, media_ms, from, cid, reply_to: None, mentions, body })
     }
 
     /// What waited for somebody's look is said after all, as it was sent: its author may have left, and nothing is decided anew. Whoever sends
@@ -388,34 +424,43 @@ impl Chat {
         now_ms: u64,
         at_ms: i64,
         media_ms: Option<i64>,
-    ) -> (Ack, Option<Message>) {
+    ) -> (Ack, Option<Arc<Said>>) {
         if let Some(Answer::Done(ack)) = self.answers.recall(&send.user, &send.cid, now_ms) {
             return (ack, None);
         }
-        self.commit(Draft { author: Arc::new(author), send, hidden: false }, now_ms, at_ms, media_ms)
+        let (ack, said) = self.number(Arc::new(author), send, now_ms, at_ms, media_ms);
+        (ack, Some(said))
     }
 
     /// Something happened.
-    pub fn event(&mut self, event: Event, at_ms: i64, media_ms: Option<i64>) -> Message {
-        self.say(Body::Event(event), at_ms, media_ms)
+    pub fn event(&mut self, event: Event, at_ms: i64, media_ms: Option<i64>) -> Arc<Said> {
+        self.say(None, Body::Event(event), at_ms, media_ms)
     }
 
     /// Forgets what is over. To be called now and then.
     pub fn tidy(&mut self, now_ms: u64, unix_ms: i64) {
         self.sanctions.expire(unix_ms);
-        self.speakers.retain(|_, speaker| now_ms.saturating_sub(speaker.last_ms) < SPEAKER_MS);
+        let needed_ms = SPEAKER_MS.max(self.settings.slow_ms).max(self.settings.repeat_ms);
+        self.speakers.retain(|_, speaker| {
+            let is_new = now_ms.saturating_sub(speaker.last_ms) < needed_ms;
+            is_new || !speaker.rate.is_paid(now_ms) || !speaker.gifts.is_paid(now_ms)
+        });
     }
 
     fn number(
         &mut self,
-        from: Option<Arc<Author>>,
-        body: Body,
+        author: Arc<Author>,
+        send: Send,
+        now_ms: u64,
         at_ms: i64,
         media_ms: Option<i64>,
-    ) -> Message {
-        self.last_seq += 1;
-        let (cid, mentions) = (String::new(), Vec::new());
-        Message { seq: self.last_seq, at_ms, media_ms, from, cid, reply_to: None, mentions, body }
+    ) -> (Ack, Arc<Said>) {
+        let Send { user, cid, reply_to, mentions, body } = send;
+        let (from, name) = (Some(author), cid.clone());
+        let said = self.feed.push(Message { seq: 0, at_ms, media_ms, from, cid, reply_to, mentions, body });
+        let ack = Ack { seq: said.message.seq, at_ms };
+        self.answers.keep(&user, &name, Answer::Done(ack), now_ms);
+        (ack, said)
     }
 
     fn may_speak(
@@ -504,16 +549,18 @@ impl Chat {
     }
 
     /// Rates. Each is asked only when those before it passed, and what was taken for nothing is put back.
-    fn is_time(&mut self, author: &Author, send: &Send, now_ms: u64) -> Result<(), Reject> {
+    fn is_time(&mut self, author: &Author, send: &Send, now_ms: u64) -> Result<Paid, Reject> {
         let rate = user_rate(&self.settings, author.role);
         let speaker = self.speakers.entry(author.id.clone()).or_insert_with(|| Speaker {
             rate: Bucket::default(),
             gifts: Bucket::default(),
             last_ms: 0,
             said: None,
+            count: 0,
         });
+        let own_rate = |wait| Reject::until(Code::RateUser, wait);
         if matches!(send.body, Body::Gift(_)) {
-            return speaker.gifts.take(GIFT_RATE, now_ms).map_err(|wait| Reject::until(Code::RateUser, wait));
+            return speaker.gifts.take(GIFT_RATE, now_ms).map(Paid::Gift).map_err(own_rate);
         }
         let viewer = author.role == Role::Viewer;
         let class = send.body.class(author.role);
@@ -532,19 +579,24 @@ impl Chat {
                 return Err(Reject::until(Code::Duplicate, repeat - now_ms.saturating_sub(at_ms)));
             }
         }
-        speaker.rate.take(rate, now_ms).map_err(|wait| Reject::until(Code::RateUser, wait))?;
-        if viewer && chat {
-            let room = self.settings.room_rate;
-            if let Err(wait) = self.room_rate.take(room, now_ms) {
-                speaker.rate.put_back(rate);
-                return Err(Reject::until(Code::RateRoomShed, wait));
-            }
-        }
+        let own = speaker.rate.take(rate, now_ms).map_err(own_rate)?;
+        let room = match viewer && chat {
+            true => match self.room_rate.take(self.settings.room_rate, now_ms) {
+                Ok(room) => Some(room),
+                Err(wait) => {
+                    speaker.rate.put_back(own, now_ms);
+                    return Err(Reject::until(Code::RateRoomShed, wait));
+                }
+            },
+            false => None,
+        };
+        speaker.count += 1;
+        let (count, last_ms, said) = (speaker.count, speaker.last_ms, speaker.said);
         speaker.last_ms = now_ms.max(1);
         if let Some(hash) = hash {
             speaker.said = Some((hash, now_ms));
         }
-        Ok(())
+        Ok(Paid::Words { own, room, count, last_ms, said })
     }
 }
 

@@ -334,7 +334,7 @@ fn answer(call: &Call, query: Query, limit: usize) -> Answer {
 }
 
 fn raw(message: &Message) -> Option<Item> {
-    let text = String::from_utf8(item(message).to_vec()).ok()?;
+    let text = String::from_utf8(item(message).into_vec()).ok()?;
     RawValue::from_string(text).ok().map(Item)
 }
 

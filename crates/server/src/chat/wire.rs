@@ -1,7 +1,10 @@
 //! The JSON of the wire that goes out. It is made here and nowhere else; what comes in is taken apart in [`asked`](super::asked).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use control::room::chat::Ack;
+use control::room::feed::{Batch, Said};
 use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::{Code, Reject};
 use control::room::settings::Settings;
@@ -10,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::asked::VERSION;
 use crate::http::websocket::text_header;
-use crate::room::{Batch, Welcome};
+use crate::room::Welcome;
 
 #[derive(Serialize)]
 struct OutAuthor<'a> {
@@ -27,7 +30,7 @@ impl<'a> From<&'a Author> for OutAuthor<'a> {
 }
 
 /// A message as it stands in batches, welcomes and the API.
-pub fn item(message: &Message) -> Bytes {
+pub fn item(message: &Message) -> Box<[u8]> {
     let mut out = Map::new();
     out.insert("seq".into(), message.seq.into());
     out.insert("at".into(), message.at_ms.into());
@@ -48,7 +51,7 @@ pub fn item(message: &Message) -> Bytes {
         out.insert("mentions".into(), message.mentions.clone().into());
     }
     body(&message.body, &mut out);
-    Value::Object(out).to_string().into()
+    Value::Object(out).to_string().into_bytes().into()
 }
 
 fn body(body: &Body, out: &mut Map<String, Value>) {
@@ -122,7 +125,7 @@ pub(super) fn batch(batch: &Batch) -> Bytes {
     frame(&out)
 }
 
-fn items(said: &[std::sync::Arc<crate::room::Said>], out: &mut Vec<u8>) {
+fn items(said: &[Arc<Said>], out: &mut Vec<u8>) {
     out.push(b'[');
     for (at, said) in said.iter().enumerate() {
         if at > 0 {
@@ -137,6 +140,7 @@ fn items(said: &[std::sync::Arc<crate::room::Said>], out: &mut Vec<u8>) {
 pub(super) fn welcome(welcome: &Welcome, guest: Option<&str>, now_ms: i64) -> Bytes {
     let about = &welcome.about;
     let settings: &Settings = &about.settings;
+    let told = &welcome.greeting;
     let head = json!({
         "t": "welcome",
         "v": VERSION,
@@ -151,11 +155,11 @@ pub(super) fn welcome(welcome: &Welcome, guest: Option<&str>, now_ms: i64) -> By
             "role": welcome.you.role.word(), "guest": welcome.guest,
         },
         "guest": guest,
-        "epoch": &*welcome.epoch,
-        "seq": welcome.seq,
+        "epoch": &*told.epoch,
+        "seq": told.seq,
         "at": now_ms,
-        "recovered": welcome.recovered,
-        "counters": {"online": welcome.counters.online, "likes": welcome.counters.likes},
+        "recovered": told.recovered,
+        "counters": {"online": told.counters.online, "likes": told.counters.likes},
         "muted": welcome.muted,
         "silent": settings.silent,
         "limits": {
@@ -175,12 +179,12 @@ pub(super) fn welcome(welcome: &Welcome, guest: Option<&str>, now_ms: i64) -> By
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"messages\":");
-    items(&welcome.messages, &mut out);
+    items(&told.messages, &mut out);
     out.push(b'}');
     frame(&out)
 }
 
-pub(super) fn resumed(missed: Option<&[std::sync::Arc<crate::room::Said>]>) -> Bytes {
+pub(super) fn resumed(missed: Option<&[Arc<Said>]>) -> Bytes {
     let mut out =
         format!("{{\"t\":\"resumed\",\"recovered\":{},\"messages\":", missed.is_some()).into_bytes();
     items(missed.unwrap_or_default(), &mut out);

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use control::room::Since;
 use control::room::about::About;
-use control::room::chat::{Ack, Chat};
+use control::room::chat::{Ack, Chat, Joined};
 use control::room::combo::Combos;
+use control::room::feed::{Feed, Next};
 use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::{Code, Reject};
-use control::room::sanction::Kind;
-use control::room::window::Window;
 use hub::Name;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -23,8 +21,7 @@ use tracing::debug;
 pub use effect::Effect;
 
 use super::filter::Filter;
-use super::ring::Ring;
-use super::{Batch, Command, Counted, Counters, Entered, Join, Outlet, Present, RECENT, Room, Said, Welcome};
+use super::{Command, Counted, Join, Outlet, Present, Room, Welcome};
 use crate::app::App;
 use crate::event;
 use crate::store::ChatWriter;
@@ -39,15 +36,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long a room is remembered when nobody is in it, for those whose phone lost the network.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// People up to whom everybody's coming is told; beyond, some are named and the others counted.
-const SMALL_ROOM: usize = 200;
-
-/// Names of those who came in one batch: in a small room, and in a big one.
-const NAMES: [usize; 2] = [20, 3];
-
-/// Seconds between two reports of who came, in a small room and in a big one.
-const ENTERED_EVERY: [u64; 2] = [1, 2];
-
 /// Bytes of randomness in the name of an epoch.
 const EPOCH_BYTES: usize = 6;
 
@@ -61,24 +49,11 @@ struct Task {
     room: Arc<Room>,
     about: Arc<About>,
     chat: Chat,
-    epoch: Arc<str>,
-    ring: Ring,
     filter: Filter,
     outlet: Arc<dyn Outlet>,
     writer: ChatWriter,
     stream: Name,
-    /// The number of the last message that went out.
-    sent_seq: u64,
-    /// What goes out with the next batch.
-    pending: Vec<Arc<Said>>,
-    /// It does not wait for its turn.
-    urgent: bool,
-    window: Window,
     flush_at: Option<Instant>,
-    counters: Counters,
-    shown: Counters,
-    entered: Entered,
-    entered_s: u64,
     totals: Totals,
     minute: Minute,
     minute_ms: i64,
@@ -154,30 +129,21 @@ impl Task {
         writer: ChatWriter,
     ) -> Task {
         let about = Arc::new(loaded.about);
-        let chat = Chat::new(about.settings.clone(), about.state, loaded.last_seq, loaded.sanctions);
+        let epoch = epoch(app.clock.unix_ms()).into();
+        let feed = Feed::new(epoch, loaded.after_seq, loaded.recent, loaded.totals.likes);
+        let chat = Chat::new(about.settings.clone(), about.state, feed, loaded.sanctions);
         room.likes_open.store(about.settings.likes, Ordering::Relaxed);
         let minute_ms = app.clock.unix_ms().div_euclid(MINUTE_MS) * MINUTE_MS;
-        let counters = Counters { online: 0, likes: loaded.totals.likes };
         Task {
             stream: Name::new(&about.stream),
-            epoch: epoch(app.clock.unix_ms()).into(),
-            ring: Ring::new(loaded.recent.into_iter().map(Said::new).collect()),
             app,
             room,
             about,
             filter,
             outlet,
             writer,
-            sent_seq: chat.last_seq(),
             chat,
-            pending: Vec::new(),
-            urgent: false,
-            window: Window::default(),
             flush_at: None,
-            counters,
-            shown: counters,
-            entered: Entered::default(),
-            entered_s: 0,
             totals: Totals::default(),
             minute: Minute::default(),
             minute_ms,
@@ -199,7 +165,7 @@ impl Task {
             }
             Command::Given(said) => self.given(*said),
             Command::Decided(said) => self.decided(*said),
-            Command::Since { seq, done } => done(self.ring.since(seq, self.chat.last_seq())),
+            Command::Since { seq, done } => done(self.chat.feed().since(seq)),
             Command::Count(counted) => self.count(&counted),
             Command::Forget { user, cid } => self.chat.forget(&user, &cid),
             Command::Effect(effect, done) => {
@@ -238,69 +204,48 @@ impl Task {
         }
     }
 
-    fn count_online(&mut self) {
-        self.counters.online = self.chat.online() as u64;
-        self.room.online.store(self.counters.online, Ordering::Relaxed);
-    }
-
     fn join(&mut self, join: Join) {
         let Join { mut person, address, since, inviter, done } = join;
         person.role = self.about.role_of(&person.id, person.role);
         let unix_ms = self.app.clock.unix_ms();
-        let joined = match self.chat.join(&person, address, &self.app.rooms.global(), unix_ms) {
+        let joined = self.chat.join(&person, address, since.as_ref(), &self.app.rooms.global(), unix_ms);
+        let Joined { first, author: you, muted, greeting } = match joined {
             Ok(joined) => joined,
             Err(reject) => {
                 self.app.rooms.figures.reject(reject.code);
                 return done(Err(reject));
             }
         };
-        let you = joined.author;
-        if joined.first {
-            self.entered.count += 1;
-            let most = NAMES[usize::from(self.chat.online() > SMALL_ROOM)];
-            if !person.guest && self.entered.names.len() < most {
-                self.entered.names.push(you.name.clone());
-            }
-            self.app.rooms.figures.joins.fetch_add(1, Ordering::Relaxed);
-            self.count_online();
+        let figures = &self.app.rooms.figures;
+        if first {
+            figures.joins.fetch_add(1, Ordering::Relaxed);
+            self.note_online();
             self.tell_member(event::MEMBER_JOINED, &you, person.guest);
             self.visit(&you, inviter, 1, 0);
         }
-        let ours = |since: &Since| *since.epoch == *self.epoch;
-        let last = self.chat.last_seq();
-        let gap =
-            since.as_ref().filter(|since| ours(since)).and_then(|since| self.ring.since(since.seq, last));
         if since.is_some() {
-            let figures = &self.app.rooms.figures;
-            let count = if gap.is_some() { &figures.recovered } else { &figures.not_recovered };
+            let count = if greeting.recovered { &figures.recovered } else { &figures.not_recovered };
             count.fetch_add(1, Ordering::Relaxed);
         }
-        let global = self.app.rooms.global();
-        let muted = self.chat.sanctioned(Kind::Mute, &person.id, address, &global, unix_ms).is_some();
-        drop(global);
-        // What has not gone out yet comes to the newcomer too, with the next batch.
-        let recovered = gap.is_some();
-        let mut messages = gap.unwrap_or_else(|| self.ring.recent(RECENT + self.pending.len()));
-        messages.retain(|said| said.message.seq <= self.sent_seq);
         done(Ok(Welcome {
             about: self.about.clone(),
             you,
             guest: person.guest,
-            epoch: self.epoch.clone(),
-            seq: self.sent_seq,
-            recovered,
-            messages,
-            counters: self.counters,
-            pinned: self.about.pinned.and_then(|seq| self.ring.find(seq)).cloned(),
+            greeting,
+            pinned: self.about.pinned.and_then(|seq| self.chat.feed().find(seq)).cloned(),
             muted,
         }));
+    }
+
+    fn note_online(&self) {
+        self.room.online.store(self.chat.online() as u64, Ordering::Relaxed);
     }
 
     fn leave(&mut self, user: &str, watched_ms: u64) {
         let Some(author) = self.chat.author(user).cloned() else { return };
         let guest = self.chat.is_guest(user);
         if self.chat.leave(user) {
-            self.count_online();
+            self.note_online();
             self.tell_member(event::MEMBER_LEFT, &author, guest);
         }
         self.visit(&author, None, 0, watched_ms);
@@ -321,29 +266,24 @@ impl Task {
         }
     }
 
-    /// A message has its number: it is kept, and goes out. Others are told of it, unless something else tells them.
-    fn publish(&mut self, message: Message) {
+    /// A message has its number, and goes out: it is kept too. Others are told of it, unless something else tells them.
+    fn keep(&mut self, message: &Message) {
         let tells = !matches!(message.body, Body::Event(_) | Body::Gift(_));
         let tells = tells && self.writer.wants(event::MESSAGE_SENT);
-        let event = tells.then(|| event::message(&self.room.id, &message));
-        self.writer.put_message(&self.room.id, &message, event);
-        self.urgent |= matches!(message.body, Body::Event(_));
+        let event = tells.then(|| event::message(&self.room.id, message));
+        self.writer.put_message(&self.room.id, message, event);
         if !matches!(message.body, Body::Event(_)) {
             self.totals.messages += 1;
             self.minute.messages += 1;
         }
         self.app.rooms.figures.said.fetch_add(1, Ordering::Relaxed);
-        let said = Said::new(message);
-        self.ring.push(said.clone());
-        self.pending.push(said);
     }
 
     fn event(&mut self, event: Event) -> Ack {
         let (at_ms, media_ms) = (self.app.clock.unix_ms(), self.media_ms());
-        let message = self.chat.event(event, at_ms, media_ms);
-        let ack = Ack { seq: message.seq, at_ms };
-        self.publish(message);
-        ack
+        let said = self.chat.event(event, at_ms, media_ms);
+        self.keep(&said.message);
+        Ack { seq: said.message.seq, at_ms }
     }
 
     fn count(&mut self, counted: &Counted) {
@@ -372,7 +312,7 @@ impl Task {
     /// Once a second: what is counted, and what is over.
     fn tick(&mut self) {
         let likes = self.room.likes.swap(0, Ordering::Relaxed);
-        self.counters.likes += likes;
+        self.chat.feed_mut().add_likes(likes);
         self.totals.likes += likes;
         self.minute.likes += likes;
         self.app.rooms.figures.likes.fetch_add(likes, Ordering::Relaxed);
@@ -397,7 +337,7 @@ impl Task {
         if totals != Totals::default() {
             self.writer.add(&self.room.id, totals);
         }
-        self.entered_s += 1;
+        self.chat.feed_mut().tick();
     }
 
     fn count_minute(&mut self) {
@@ -409,44 +349,12 @@ impl Task {
 
     /// Sends what there is to send, if it is time; else sees to it that it will be.
     fn flush(&mut self) {
-        let members = self.chat.online();
         self.flush_at = None;
-        if members == 0 {
-            self.pending.clear();
-            self.sent_seq = self.chat.last_seq();
-            self.entered = Entered::default();
-            self.shown = self.counters;
-            return;
+        match self.chat.poll_batch(self.app.clock.now_ms()) {
+            Next::Batch(batch) => self.outlet.batch(&self.room, &batch),
+            Next::Later(wait_ms) => self.flush_at = Some(Instant::now() + Duration::from_millis(wait_ms)),
+            Next::Nothing => {}
         }
-        let big = usize::from(members > SMALL_ROOM);
-        let entered = self.entered.count > 0 && self.entered_s >= ENTERED_EVERY[big];
-        // Likes are summed by the second; people are told when the tick changed them, or with whatever goes out.
-        let counters = self.counters.likes != self.shown.likes
-            || (self.counters.online != self.shown.online
-                && (entered || self.entered_s >= ENTERED_EVERY[big]));
-        if self.pending.is_empty() && !entered && !counters {
-            return;
-        }
-        if !self.urgent
-            && let Err(wait_ms) = self.window.open(members, self.app.clock.now_ms())
-        {
-            self.flush_at = Some(Instant::now() + Duration::from_millis(wait_ms));
-            return;
-        }
-        self.urgent = false;
-        self.sent_seq = self.chat.last_seq();
-        let mut batch = Batch { items: std::mem::take(&mut self.pending), ..Batch::default() };
-        if self.counters != self.shown {
-            self.shown = self.counters;
-            batch.counters = Some(self.counters);
-        }
-        if entered {
-            batch.entered = Some(std::mem::take(&mut self.entered));
-        }
-        if entered || counters {
-            self.entered_s = 0;
-        }
-        self.outlet.batch(&self.room, &batch);
     }
 
     /// Where the show is now.
@@ -455,7 +363,7 @@ impl Task {
     }
 
     fn last(&self) -> Ack {
-        Ack { seq: self.chat.last_seq(), at_ms: self.app.clock.unix_ms() }
+        Ack { seq: self.chat.feed().last_seq(), at_ms: self.app.clock.unix_ms() }
     }
 }
 

@@ -195,15 +195,17 @@ impl ChatWriter {
         self.took(waiting);
     }
 
-    /// Returns when everything that was taken before is in the database, or after some seconds. Returns at once when
-    /// there is nothing.
-    pub async fn flush(&self) {
+    /// Returns when everything that was taken before is in the database, or after some seconds: whether it is. Returns at once
+    /// when there is nothing.
+    pub async fn flush(&self) -> bool {
         let taken = *self.shared.taken.borrow();
         let mut settled = self.shared.settled.subscribe();
         self.shared.hurry.notify_one();
-        if timeout(PATIENCE, settled.wait_for(|settled| *settled >= taken)).await.is_err() {
+        let written = timeout(PATIENCE, settled.wait_for(|settled| *settled >= taken)).await.is_ok();
+        if !written {
             warn!("the database is slow: what is said and counted in rooms is not all written");
         }
+        written
     }
 
     /// How the queue is.
@@ -224,7 +226,7 @@ impl ChatWriter {
         loop {
             self.shared.news.notified().await;
             loop {
-                let (taken, batch) = self.take();
+                let (taken, batch, is_all) = self.take();
                 if batch.is_empty() {
                     self.shared.settled.send_replace(taken);
                     break;
@@ -235,7 +237,9 @@ impl ChatWriter {
                             info!("the database takes what is said in rooms again");
                         }
                         pause = FIRST_PAUSE;
-                        if self.wrote(&batch) {
+                        self.wrote(&batch);
+                        // What came meanwhile is for the next time: whoever waits does not wait for that.
+                        if is_all {
                             self.shared.settled.send_replace(taken);
                             break;
                         }
@@ -257,8 +261,8 @@ impl ChatWriter {
         }
     }
 
-    /// As much as one transaction takes.
-    fn take(&self) -> (u64, Batch) {
+    /// As much as one transaction takes, and whether that is all there is.
+    fn take(&self) -> (u64, Batch, bool) {
         let mut waiting = self.lock();
         let mut batch = Batch {
             totals: std::mem::take(&mut waiting.batch.totals),
@@ -275,14 +279,12 @@ impl ChatWriter {
             batch.visits.insert(key, visit);
         }
         waiting.bytes = waiting.bytes.saturating_sub(batch.bytes());
-        (*self.shared.taken.borrow(), batch)
+        (*self.shared.taken.borrow(), batch, waiting.batch.is_empty())
     }
 
-    /// Counts what is written. Returns whether nothing else waits.
-    fn wrote(&self, batch: &Batch) -> bool {
-        let mut waiting = self.lock();
-        waiting.written += batch.messages().count() as u64;
-        waiting.batch.is_empty()
+    /// Counts what is written.
+    fn wrote(&self, batch: &Batch) {
+        self.lock().written += batch.messages().count() as u64;
     }
 
     /// What could not be written waits again, before what came since.

@@ -48,8 +48,8 @@ pub struct Loaded {
     pub about: About,
     /// Its sanctions that are in force.
     pub sanctions: Sanctions,
-    /// The highest number of its messages; 0: none.
-    pub last_seq: u64,
+    /// The number after which its messages are numbered from now on.
+    pub after_seq: u64,
     /// Its last messages, oldest first, without what was recalled.
     pub recent: Vec<Message>,
     /// What was counted so far.
@@ -74,15 +74,20 @@ impl Rooms {
         Ok(())
     }
 
-    /// A room with everything that its task needs.
+    /// A room with everything that its task needs. It begins a new epoch.
     pub async fn load(&self, id: &str, now_ms: i64) -> Result<Option<Loaded>> {
-        // The task before this one may have left something that is not in the database yet.
-        self.chat.flush().await;
+        if !self.is_there(id).await? {
+            return Ok(None);
+        }
+        // The task before this one may have left something that is not in the database yet. Without it the room would be another.
+        if !self.chat.flush().await {
+            return Err(sqlx::Error::PoolTimedOut);
+        }
         let Some(about) = self.about(id).await? else { return Ok(None) };
         Ok(Some(Loaded {
             about,
             sanctions: self.in_force(id, now_ms).await?,
-            last_seq: self.last_seq(id).await?,
+            after_seq: self.begin_epoch(id).await?,
             recent: self.messages(id, &Query { limit: RECENT, ..Query::default() }).await?,
             totals: self.totals(id).await?,
         }))

@@ -1,13 +1,17 @@
 use super::*;
 
+fn feed() -> Feed {
+    Feed::new("e".into(), 0, Vec::new(), 0)
+}
+
 fn person(id: &str, role: Role) -> Person {
     Person { id: id.into(), name: id.to_uppercase(), avatar: String::new(), role, guest: false }
 }
 
 fn chat(settings: Settings) -> Chat {
-    let mut chat = Chat::new(settings, State::Live, 0, Sanctions::default());
+    let mut chat = Chat::new(settings, State::Live, feed(), Sanctions::default());
     for (id, role) in [("u1", Role::Viewer), ("u2", Role::Viewer), ("host", Role::Host)] {
-        chat.join(&person(id, role), None, &Sanctions::default(), 0).unwrap();
+        chat.join(&person(id, role), None, None, &Sanctions::default(), 0).unwrap();
     }
     chat
 }
@@ -19,7 +23,8 @@ fn text(user: &str, cid: &str, text: &str) -> Send {
 
 fn say(chat: &mut Chat, send: Send, now_ms: u64) -> Result<(Ack, Option<Message>), NoDraft> {
     let draft = chat.check(send, &Sanctions::default(), now_ms, now_ms as i64)?;
-    Ok(chat.commit(draft, now_ms, now_ms as i64, Some(5)))
+    let (ack, said) = chat.commit(draft, now_ms, now_ms as i64, Some(5));
+    Ok((ack, said.map(|said| said.message.clone())))
 }
 
 fn code(result: Result<(Ack, Option<Message>), NoDraft>) -> (Code, Option<u64>) {
@@ -36,7 +41,7 @@ fn messages_are_numbered_in_the_order_in_which_they_pass() {
     let message = message.unwrap();
     assert_eq!((ack.seq, message.seq, message.at_ms, message.media_ms), (1, 1, 10, Some(5)));
     assert_eq!((message.from.unwrap().name.as_str(), message.cid.as_str()), ("U1", "a"));
-    assert_eq!(chat.event(Event::Silence(true), 11, None).seq, 2);
+    assert_eq!(chat.event(Event::Silence(true), 11, None).message.seq, 2);
     assert_eq!(say(&mut chat, text("u2", "a", "hello"), 12).unwrap().0.seq, 3);
 }
 
@@ -49,7 +54,7 @@ fn the_same_id_gets_the_same_answer_and_is_shown_once() {
     let draft = chat.check(text("u1", "b", "more"), &Sanctions::default(), 30, 30).unwrap();
     let again = chat.check(text("u1", "b", "more"), &Sanctions::default(), 31, 31);
     assert_eq!(again.err(), Some(NoDraft::Pending));
-    chat.cancel(&draft);
+    chat.cancel(&draft, 31);
     assert!(say(&mut chat, text("u1", "b", "more"), 32).is_ok());
 }
 
@@ -62,12 +67,13 @@ fn what_waited_for_a_look_is_said_once_as_it_was_sent() {
     chat.hold(&draft, 10);
     assert_eq!(code(say(&mut chat, send.clone(), 20)).0, Code::Held);
     chat.leave("u1");
-    let (ack, message) = chat.say_late(author.clone(), send.clone(), 30, 30, None);
-    let message = message.unwrap();
+    let (ack, said) = chat.say_late(author.clone(), send.clone(), 30, 30, None);
+    let message = said.unwrap().message.clone();
     assert_eq!((message.from.as_deref(), message.cid.as_str()), (Some(&author), "a"));
     assert_eq!((message.reply_to, message.mentions), (Some(1), vec!["u2".to_owned()]));
-    assert_eq!(chat.say_late(author, send.clone(), 31, 31, None), (ack, None));
-    chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 40).unwrap();
+    let (again, said) = chat.say_late(author, send.clone(), 31, 31, None);
+    assert_eq!((again, said.is_none()), (ack, true));
+    chat.join(&person("u1", Role::Viewer), None, None, &Sanctions::default(), 40).unwrap();
     assert_eq!(say(&mut chat, send, 40), Err(NoDraft::Again(ack)));
 }
 
@@ -79,7 +85,7 @@ fn everybody_has_a_rate_that_leaving_does_not_reset() {
     }
     assert_eq!(code(say(&mut chat, text("u1", "d", "more"), 0)), (Code::RateUser, Some(1_000)));
     assert!(chat.leave("u1"));
-    chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 0).unwrap();
+    chat.join(&person("u1", Role::Viewer), None, None, &Sanctions::default(), 0).unwrap();
     assert_eq!(code(say(&mut chat, text("u1", "d", "more"), 500)), (Code::RateUser, Some(500)));
     assert!(say(&mut chat, text("u1", "d", "more"), 1_000).is_ok());
     // The host's side has another.
@@ -119,10 +125,10 @@ fn sanctions_hold_and_end() {
     chat.sanctions().set(Kind::Hide, super::super::sanction::Subject::User("u1".into()), None);
     let (ack, message) = say(&mut chat, text("u1", "b", "2"), 5_000).unwrap();
     assert_eq!((ack.seq, message), (2, None));
-    assert_eq!(chat.last_seq(), 1);
+    assert_eq!(chat.feed().last_seq(), 1);
     chat.sanctions().set(Kind::Ban, super::super::sanction::Subject::User("u1".into()), None);
     assert_eq!(code(say(&mut chat, text("u1", "c", "3"), 9_000)), (Code::Banned, None));
-    let back = chat.join(&person("u1", Role::Viewer), None, &Sanctions::default(), 9_000);
+    let back = chat.join(&person("u1", Role::Viewer), None, None, &Sanctions::default(), 9_000);
     assert_eq!(back.unwrap_err().code, Code::Banned);
 }
 
@@ -130,13 +136,13 @@ fn sanctions_hold_and_end() {
 fn guests_read_and_the_silenced_wait() {
     let mut chat = chat(Settings::default());
     let guest = Person { guest: true, ..person("g", Role::Viewer) };
-    chat.join(&guest, None, &Sanctions::default(), 0).unwrap();
+    chat.join(&guest, None, None, &Sanctions::default(), 0).unwrap();
     assert_eq!(code(say(&mut chat, text("g", "a", "1"), 0)), (Code::NotAllowed, None));
     chat.set_settings(Settings { silent: true, guests: false, ..Settings::default() });
     assert_eq!(code(say(&mut chat, text("u1", "a", "1"), 0)), (Code::Muted, None));
     assert!(say(&mut chat, text("host", "a", "1"), 0).is_ok());
     let other = Person { id: "g2".into(), ..guest };
-    assert_eq!(chat.join(&other, None, &Sanctions::default(), 0).unwrap_err().code, Code::NotAllowed);
+    assert_eq!(chat.join(&other, None, None, &Sanctions::default(), 0).unwrap_err().code, Code::NotAllowed);
     chat.set_state(State::Ended);
     assert_eq!(code(say(&mut chat, text("host", "b", "1"), 0)), (Code::RoomClosed, None));
 }
@@ -162,25 +168,58 @@ fn what_is_no_line_of_chat_is_refused() {
 }
 
 #[test]
-fn a_new_epoch_repeats_no_number() {
-    let chat = Chat::new(Settings::default(), State::Live, 5, Sanctions::default());
-    assert_eq!(chat.last_seq(), EPOCH_STEP);
-    let chat = Chat::new(Settings::default(), State::Live, EPOCH_STEP + 5, Sanctions::default());
-    assert_eq!(chat.last_seq(), 2 * EPOCH_STEP);
-}
-
-#[test]
 fn somebody_on_two_connections_is_here_once() {
     let mut chat = chat(Settings::default());
     let none = Sanctions::default();
-    assert!(!chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap().first);
+    assert!(!chat.join(&person("u1", Role::Viewer), None, None, &none, 0).unwrap().first);
     assert_eq!(chat.online(), 3);
     assert!(!chat.leave("u1"));
     assert!(chat.leave("u1"));
     assert!(!chat.leave("u1"));
     assert_eq!(chat.online(), 2);
     for _ in 0..CONNECTIONS_MAX {
-        chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap();
+        chat.join(&person("u1", Role::Viewer), None, None, &none, 0).unwrap();
     }
-    assert_eq!(chat.join(&person("u1", Role::Viewer), None, &none, 0).unwrap_err().code, Code::Unavailable);
+    assert_eq!(
+        chat.join(&person("u1", Role::Viewer), None, None, &none, 0).unwrap_err().code,
+        Code::Unavailable
+    );
+}
+
+#[test]
+fn what_comes_to_nothing_costs_nothing() {
+    let mut chat =
+        chat(Settings { slow_ms: 5_000, room_rate: Rate::per_second(1, 1), ..Settings::default() });
+    let draft = chat.check(text("u1", "a", "1"), &Sanctions::default(), 1_000, 1_000).unwrap();
+    assert_eq!(code(say(&mut chat, text("u2", "a", "2"), 1_000)), (Code::RateRoomShed, Some(1_000)));
+    chat.cancel(&draft, 1_100);
+    assert!(say(&mut chat, text("u1", "b", "1"), 1_100).is_ok(), "neither slow mode nor a repeat");
+    // Of one whose sender has spoken since, the rules keep what came since.
+    chat.set_settings(Settings { slow_ms: 0, ..Settings::default() });
+    let draft = chat.check(text("u2", "b", "3"), &Sanctions::default(), 3_000, 3_000).unwrap();
+    assert!(say(&mut chat, text("u2", "c", "4"), 3_500).is_ok());
+    chat.cancel(&draft, 3_600);
+    chat.set_settings(Settings { slow_ms: 5_000, ..Settings::default() });
+    assert_eq!(code(say(&mut chat, text("u2", "d", "5"), 4_000)), (Code::SlowMode, Some(4_500)));
+}
+
+#[test]
+fn a_rule_is_remembered_for_as_long_as_it_holds() {
+    let hour = 3_600_000;
+    let mut chat = chat(Settings { slow_ms: hour, ..Settings::default() });
+    say(&mut chat, text("u1", "a", "1"), 1_000).unwrap();
+    let gift = |number: u32| {
+        let (id, name, icon) = ("rose".into(), String::new(), String::new());
+        let gift = super::super::message::Gift { id, name, icon, count: 1, combo: 0, price: 0, ledger: 0 };
+        Send { body: Body::Gift(gift), ..text("u2", &format!("g{number}"), "") }
+    };
+    let now_ms = hour - 100;
+    for number in 0..GIFT_RATE.burst {
+        chat.check(gift(number), &Sanctions::default(), now_ms, 0).unwrap();
+    }
+    chat.tidy(now_ms, 0);
+    assert_eq!(code(say(&mut chat, text("u1", "b", "2"), now_ms)), (Code::SlowMode, Some(1_100)));
+    assert!(chat.check(gift(99), &Sanctions::default(), now_ms, 0).is_err(), "who only gives has a rate too");
+    chat.tidy(3 * hour, 0);
+    assert!(chat.speakers.is_empty());
 }

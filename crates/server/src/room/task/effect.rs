@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use control::room::about::About;
 use control::room::chat::{Ack, Send as Say};
-use control::room::message::{Author, Body, Event};
+use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::Code;
 use control::room::sanction::{Kind, Subject};
 use control::room::show::{Happening, State};
@@ -15,8 +15,8 @@ use tracing::{info, warn};
 
 use super::Task;
 use crate::event;
+use crate::room::Whom;
 use crate::room::filter::Filter;
-use crate::room::{Said, Whom};
 
 /// What is done to a room besides what its people do. Whoever asks for it has the right to, and the database has it.
 #[derive(Debug, Clone)]
@@ -51,15 +51,15 @@ impl Task {
     pub(super) fn effect(&mut self, effect: Effect) -> Ack {
         match effect {
             Effect::Recall(seq) => {
-                self.ring.recall(|said| said.message.seq == seq);
+                self.chat.feed_mut().recall(|message| message.seq == seq);
                 self.event(Event::Recalled(seq))
             }
             Effect::Clear(user) => {
-                let is_theirs = |said: &Said| {
-                    let author = said.message.from.as_ref().map(|from| &from.id);
+                let is_theirs = |message: &Message| {
+                    let author = message.from.as_ref().map(|from| &from.id);
                     user.as_ref().is_none_or(|user| author == Some(user))
                 };
-                self.ring.recall(is_theirs);
+                self.chat.feed_mut().recall(is_theirs);
                 self.event(Event::Cleared(user))
             }
             Effect::Pin(seq) => {
@@ -87,19 +87,15 @@ impl Task {
             Effect::Happens(event) => self.event(event),
             Effect::Say(author, body) => {
                 let (at_ms, media_ms) = (self.app.clock.unix_ms(), self.media_ms());
-                let message = match author {
-                    Some(author) => self.chat.say_as(author, body, at_ms, media_ms),
-                    None => self.chat.say(body, at_ms, media_ms),
-                };
-                let ack = Ack { seq: message.seq, at_ms };
-                self.publish(message);
-                ack
+                let said = self.chat.say(author, body, at_ms, media_ms);
+                self.keep(&said.message);
+                Ack { seq: said.message.seq, at_ms }
             }
             Effect::Pass(author, say) => {
                 let (now_ms, unix_ms) = (self.app.clock.now_ms(), self.app.clock.unix_ms());
-                let (ack, message) = self.chat.say_late(author, say, now_ms, unix_ms, self.media_ms());
-                if let Some(message) = message {
-                    self.publish(message);
+                let (ack, said) = self.chat.say_late(author, say, now_ms, unix_ms, self.media_ms());
+                if let Some(said) = said {
+                    self.keep(&said.message);
                 }
                 ack
             }

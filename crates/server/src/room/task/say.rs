@@ -41,7 +41,7 @@ impl Task {
             Verdict::Clean => {}
             Verdict::Replace(text) => draft.replace_text(text),
             Verdict::Refuse(_) => {
-                self.chat.cancel(&draft);
+                self.chat.cancel(&draft, self.app.clock.now_ms());
                 return self.reject(Reject::new(Code::BlockedWord), done);
             }
             Verdict::Hold(word) => return self.hold(draft, word, done),
@@ -55,9 +55,9 @@ impl Task {
     pub(super) fn commit(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
         let (now_ms, unix_ms, media_ms) =
             (self.app.clock.now_ms(), self.app.clock.unix_ms(), self.media_ms());
-        let (ack, message) = self.chat.commit(draft, now_ms, unix_ms, media_ms);
-        if let Some(message) = message {
-            self.publish(message);
+        let (ack, said) = self.chat.commit(draft, now_ms, unix_ms, media_ms);
+        if let Some(said) = said {
+            self.keep(&said.message);
         }
         done(Ok(ack));
     }
@@ -65,7 +65,7 @@ impl Task {
     /// Asks the operator's backend. The room does not wait; the message comes back with [`Task::decided`].
     pub(super) fn ask(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
         if self.asking >= ASKING_MAX {
-            self.chat.cancel(&draft);
+            self.chat.cancel(&draft, self.app.clock.now_ms());
             return self.reject(Reject::until(Code::Unavailable, ASK_AGAIN_MS), done);
         }
         self.asking += 1;
@@ -98,7 +98,7 @@ impl Task {
         match allowed {
             Ok(()) => self.commit(draft, done),
             Err(reject) => {
-                self.chat.cancel(&draft);
+                self.chat.cancel(&draft, self.app.clock.now_ms());
                 self.reject(reject, done);
             }
         }
@@ -152,7 +152,7 @@ impl Task {
     /// Lets a gift go to the ledger; it comes back with [`Task::given`].
     pub(super) fn give(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
         if self.giving >= GIVING_MAX {
-            self.chat.cancel(&draft);
+            self.chat.cancel(&draft, self.app.clock.now_ms());
             return self.reject(Reject::until(Code::Unavailable, 1_000), done);
         }
         self.giving += 1;
@@ -170,7 +170,7 @@ impl Task {
         let given = match given {
             Ok(given) => given,
             Err(reject) => {
-                self.chat.cancel(&draft);
+                self.chat.cancel(&draft, self.app.clock.now_ms());
                 return self.reject(reject, done);
             }
         };
@@ -183,9 +183,9 @@ impl Task {
         let combo = self.combos.add(&given.entry.user, &given.entry.gift, given.entry.count, now_ms);
         draft.set_body(Body::Gift(given.shown(combo)));
         let media_ms = self.media_ms();
-        let (ack, message) = self.chat.commit(draft, now_ms, self.app.clock.unix_ms(), media_ms);
-        if let Some(message) = message {
-            self.publish(message);
+        let (ack, said) = self.chat.commit(draft, now_ms, self.app.clock.unix_ms(), media_ms);
+        if let Some(said) = said {
+            self.keep(&said.message);
         }
         if let Some(store) = self.app.rooms.store() {
             store.ledger.note(Ask::Shown { ledger: given.entry.id, seq: ack.seq });

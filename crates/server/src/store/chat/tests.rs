@@ -129,13 +129,45 @@ async fn a_room_that_begins_anew_finds_what_the_one_before_left_in_the_queue() {
         store.chat.put_message("r1", &said(seq), None);
     }
     let loaded = store.rooms.load("r1", 0).await.unwrap().unwrap();
-    assert_eq!((loaded.last_seq, loaded.recent.len()), (60, 50));
+    assert_eq!((loaded.after_seq > 60, loaded.recent.len()), (true, 50));
     assert_eq!((loaded.recent[0].seq, loaded.recent[49].seq), (11, 60));
     // What was said a moment ago can be taken back.
     store.chat.put_message("r1", &said(61), None);
     assert!(store.rooms.recall("r1", 61, "user:a", 5).await.unwrap());
+    let after_seq = loaded.after_seq;
     let loaded = store.rooms.load("r1", 0).await.unwrap().unwrap();
-    assert_eq!((loaded.last_seq, loaded.recent[49].seq), (61, 60));
+    assert_eq!((loaded.after_seq > after_seq, loaded.recent[49].seq), (true, 60));
+}
+
+#[tokio::test]
+async fn a_room_of_which_a_crash_left_nothing_begins_after_the_numbers_that_it_gave() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    let first = store.rooms.load("r1", 0).await.unwrap().unwrap();
+    assert_eq!(first.after_seq, 0);
+    // What was said then was lost.
+    let second = store.rooms.load("r1", 0).await.unwrap().unwrap();
+    let third = store.rooms.load("r1", 0).await.unwrap().unwrap();
+    assert!(0 < second.after_seq && second.after_seq < third.after_seq, "{second:?} {third:?}");
+    store.rooms.update(&third.about, 9).await.unwrap();
+    assert!(store.rooms.load("r1", 0).await.unwrap().unwrap().after_seq > third.after_seq);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_database_does_not_wait_for_what_comes_later() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).await;
+    store.chat.put_message("r1", &said(1), None);
+    let talker = store.chat.clone();
+    let talks = tokio::spawn(async move {
+        for seq in 2.. {
+            talker.put_message("r1", &said(seq), None);
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(store.chat.flush().await);
+    talks.abort();
+    assert!(store.rooms.last_seq("r1").await.unwrap() >= 1);
 }
 
 #[tokio::test]

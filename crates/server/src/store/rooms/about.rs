@@ -122,6 +122,12 @@ impl Rooms {
         Ok(found)
     }
 
+    /// Whether there is a room with this id.
+    pub async fn is_there(&self, id: &str) -> Result<bool> {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM room WHERE id = ?)").bind(id);
+        query.fetch_one(&self.read).await
+    }
+
     /// The room with this id.
     pub async fn about(&self, id: &str) -> Result<Option<About>> {
         let rows = sqlx::query("SELECT * FROM room WHERE id = ?").bind(id).fetch_all(&self.read).await?;

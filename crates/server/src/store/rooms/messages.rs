@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use control::person::Role;
+use control::room::feed::begin_after;
 use control::room::message::{Author, Body, Message};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
@@ -177,6 +178,21 @@ impl Rooms {
     pub async fn last_seq(&self, room: &str) -> Result<u64> {
         let query = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM message WHERE room = ?").bind(room);
         query.fetch_one(&self.read).await.map(i64::cast_unsigned)
+    }
+
+    /// Writes down that a new epoch of numbers begins, and after which.
+    pub(super) async fn begin_epoch(&self, room: &str) -> Result<u64> {
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let query = sqlx::query_as(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM message WHERE room = ?1), epoch_seq FROM room WHERE id = ?1",
+        );
+        let before: Option<(i64, Option<i64>)> = query.bind(room).fetch_optional(&mut *transaction).await?;
+        let (last_seq, epoch_seq) = before.unwrap_or_default();
+        let after_seq = begin_after(last_seq.cast_unsigned(), epoch_seq.map(i64::cast_unsigned));
+        let query = sqlx::query("UPDATE room SET epoch_seq = ? WHERE id = ?");
+        query.bind(after_seq.cast_signed()).bind(room).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(after_seq)
     }
 
     /// Lets a message wait for somebody to look at it, and gives it its number. None: too many wait, or the room is gone.

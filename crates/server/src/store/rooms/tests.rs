@@ -343,7 +343,7 @@ async fn a_deleted_room_leaves_the_audit_and_nothing_else() {
     assert!(rooms.load("r1", 0).await.unwrap().is_none());
     rooms.create(&room("r1", 2)).await.unwrap();
     let loaded = rooms.load("r1", 0).await.unwrap().unwrap();
-    assert_eq!((loaded.last_seq, loaded.totals), (0, Totals::default()));
+    assert_eq!((loaded.after_seq, loaded.totals), (0, Totals::default()));
     assert!(rooms.words("r1").await.unwrap().is_empty());
     assert!(rooms.visitors("r1", None, None, 9).await.unwrap().is_empty());
     assert_eq!(rooms.audits("r1", None, 9).await.unwrap()[0].what, "delete");

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use control::room::message::{Body, Event};
-
-use super::Said;
+use super::feed::Said;
+use super::message::{Body, Event};
 
 /// Most messages that are remembered.
 const MESSAGES: usize = 1_000;
@@ -14,7 +13,7 @@ const MESSAGES: usize = 1_000;
 const AGE_MS: i64 = 10 * 60 * 1_000;
 
 /// How many are remembered however old they are: what a newcomer is shown.
-const ALWAYS: usize = super::RECENT;
+const ALWAYS: usize = super::feed::RECENT;
 
 /// Messages without a hole, the newest last.
 #[derive(Debug, Default)]
@@ -30,12 +29,15 @@ impl Ring {
         Ring { messages: VecDeque::new(), older }
     }
 
-    pub(super) fn push(&mut self, said: Arc<Said>) {
+    /// One more. What has a number above `sent_seq` is not forgotten, however much it is: it has to go out yet.
+    pub(super) fn push(&mut self, said: Arc<Said>, sent_seq: u64) {
         let now_ms = said.message.at_ms;
         self.messages.push_back(said);
+        let is_over = |first: &Arc<Said>, len: usize| {
+            first.message.seq <= sent_seq && (len > MESSAGES || now_ms - first.message.at_ms > AGE_MS)
+        };
         while self.messages.len() > ALWAYS
-            && (self.messages.len() > MESSAGES
-                || self.messages.front().is_some_and(|first| now_ms - first.message.at_ms > AGE_MS))
+            && self.messages.front().is_some_and(|first| is_over(first, self.messages.len()))
         {
             self.messages.pop_front();
         }
@@ -50,8 +52,8 @@ impl Ring {
             return None;
         }
         let first = self.messages.front().map_or(last + 1, |first| first.message.seq);
-        let skip = (seq + 1).checked_sub(first)?;
-        Some(self.messages.iter().skip(usize::try_from(skip).ok()?).cloned().collect())
+        let skip = usize::try_from((seq + 1).checked_sub(first)?).ok()?;
+        Some(self.messages.range(skip.min(self.messages.len())..).cloned().collect())
     }
 
     /// The last few.
@@ -84,8 +86,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use control::room::message::Message;
-
+    use super::super::message::Message;
     use super::*;
 
     fn said(seq: u64, at_ms: i64) -> Arc<Said> {
@@ -103,7 +104,7 @@ mod tests {
         let mut ring = Ring::new(vec![said(3, 0), said(4, 0)]);
         assert_eq!(ring.since(10, 10).map(|gap| gap.len()), Some(0));
         assert!(ring.since(9, 10).is_none(), "what an earlier epoch had is not known");
-        (11..=13).for_each(|seq| ring.push(said(seq, 0)));
+        (11..=13).for_each(|seq| ring.push(said(seq, 0), seq));
         assert_eq!(ring.since(11, 13).as_deref().map(numbers), Some(vec![12, 13]));
         assert_eq!(ring.since(10, 13).as_deref().map(numbers), Some(vec![11, 12, 13]));
         assert!(ring.since(9, 13).is_none());
@@ -115,17 +116,26 @@ mod tests {
     #[test]
     fn old_and_many_are_forgotten() {
         let mut ring = Ring::default();
-        (1..=1_100).for_each(|seq| ring.push(said(seq, 0)));
+        (1..=1_100).for_each(|seq| ring.push(said(seq, 0), seq));
         assert_eq!(ring.since(100, 1_100).map(|gap| gap.len()), Some(1_000));
         assert!(ring.since(99, 1_100).is_none());
-        ring.push(said(1_101, AGE_MS + 1));
+        ring.push(said(1_101, AGE_MS + 1), 1_101);
         assert_eq!(ring.recent(1_000).len(), ALWAYS);
+    }
+
+    #[test]
+    fn what_has_not_gone_out_is_not_forgotten() {
+        let mut ring = Ring::default();
+        (1..=1_500).for_each(|seq| ring.push(said(seq, 0), 100));
+        assert_eq!(ring.since(100, 1_500).map(|gap| gap.len()), Some(1_400));
+        ring.push(said(1_501, 0), 1_500);
+        assert_eq!(ring.since(501, 1_501).map(|gap| gap.len()), Some(1_000));
     }
 
     #[test]
     fn a_recalled_message_leaves_its_number() {
         let mut ring = Ring::default();
-        (1..=3).for_each(|seq| ring.push(said(seq, 0)));
+        (1..=3).for_each(|seq| ring.push(said(seq, 0), seq));
         ring.recall(|said| said.message.seq == 2);
         let gap = ring.since(0, 3).unwrap();
         assert_eq!(numbers(&gap), [1, 2, 3]);
