@@ -8,7 +8,7 @@ use control::room::chat::Ack;
 use control::room::is_id;
 use control::room::reject::{Code, Reject};
 use control::room::sanction::Sanctions;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::watch;
 use tracing::warn;
 
 use super::filter::{self, Everywhere, Filter};
@@ -19,6 +19,12 @@ use crate::store::Store;
 /// Most rooms that are running at once.
 const ROOMS_MAX: usize = 50_000;
 
+/// Most rooms that are being loaded at once. Beyond, people are told to come again.
+const LOADING_MAX: usize = 10_000;
+
+/// After how long whoever wants a room that cannot be loaded may come again, in milliseconds.
+const LOAD_AGAIN_MS: u64 = 2_000;
+
 /// Times that a room is opened anew when it was forgotten just then.
 const TRIES: usize = 3;
 
@@ -27,8 +33,8 @@ const TRIES: usize = 3;
 pub struct Rooms {
     store: Option<Store>,
     running: Mutex<HashMap<String, Arc<Room>>>,
-    /// Held while a room is loaded, so that it is loaded once.
-    loading: AsyncMutex<()>,
+    /// Rooms that are being loaded, each once: whoever wants one waits for the same answer.
+    loading: Mutex<HashMap<String, watch::Receiver<Option<Opened>>>>,
     last: AtomicU64,
     /// Sanctions of the whole server.
     global: RwLock<Sanctions>,
@@ -36,6 +42,21 @@ pub struct Rooms {
     pub(super) everywhere: Everywhere,
     outlet: OnceLock<Arc<dyn Outlet>>,
     pub(super) figures: Figures,
+}
+
+/// A room, or why not.
+type Opened = Result<Arc<Room>, Reject>;
+
+/// The place of a room among those that are being loaded, until it is loaded or cannot be.
+struct Loading {
+    app: Arc<App>,
+    id: String,
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.app.rooms.loading().remove(&self.id);
+    }
 }
 
 /// What is counted of all rooms together since the start.
@@ -104,20 +125,43 @@ impl Rooms {
         self.lock().get(id).cloned()
     }
 
-    /// A room, running: loaded if it is not.
-    pub async fn open(&self, app: &Arc<App>, id: &str) -> Result<Arc<Room>, Reject> {
+    /// A room, running: loaded if it is not. Who waits for one that is slow to load holds up nobody who wants another.
+    pub async fn open(&self, app: &Arc<App>, id: &str) -> Opened {
         if let Some(room) = self.find(id) {
             return Ok(room);
         }
         if !is_id(id) {
             return Err(Reject::new(Code::NotFound));
         }
-        let _one = self.loading.lock().await;
-        if let Some(room) = self.find(id) {
-            return Ok(room);
-        }
-        let unavailable = || Reject::until(Code::Unavailable, 2_000);
-        let store = app.rooms.store().ok_or_else(unavailable)?;
+        let mut answer = {
+            let mut loading = self.loading();
+            // One that was loaded a moment ago is not being loaded any more.
+            if let Some(room) = self.find(id) {
+                return Ok(room);
+            }
+            match loading.get(id) {
+                Some(answer) => answer.clone(),
+                None if loading.len() >= LOADING_MAX => return Err(unavailable()),
+                None => {
+                    let (tell, answer) = watch::channel(None);
+                    loading.insert(id.to_owned(), answer.clone());
+                    let place = Loading { app: app.clone(), id: id.to_owned() };
+                    // A task of its own: whoever wanted it first may not want it any more.
+                    tokio::spawn(async move {
+                        let opened = place.app.rooms.load(&place.app, &place.id).await;
+                        drop(place);
+                        tell.send_replace(Some(opened));
+                    });
+                    answer
+                }
+            }
+        };
+        let opened = answer.wait_for(Option::is_some).await.ok().and_then(|opened| opened.clone());
+        opened.unwrap_or_else(|| Err(unavailable()))
+    }
+
+    async fn load(&self, app: &Arc<App>, id: &str) -> Opened {
+        let store = self.store().ok_or_else(unavailable)?;
         let loaded = store.rooms.load(id, app.clock.unix_ms()).await.map_err(|error| {
             warn!(room = id, %error, "the database does not give a room");
             unavailable()
@@ -137,14 +181,8 @@ impl Rooms {
         }
         running.insert(id.to_owned(), room.clone());
         drop(running);
-        tokio::spawn(task::run(
-            app.clone(),
-            room.clone(),
-            queue,
-            (loaded, filter),
-            outlet,
-            store.chat.clone(),
-        ));
+        let (task_room, writer) = (room.clone(), store.chat.clone());
+        tokio::spawn(task::run(app.clone(), task_room, queue, (loaded, filter), outlet, writer));
         Ok(room)
     }
 
@@ -173,8 +211,14 @@ impl Rooms {
         let words = filter::compile(store.rooms.words(room).await?);
         if room.is_empty() {
             self.everywhere.set_words(words);
-        } else if self.find(room).is_some() {
-            // One that is loaded in this moment has read them already, or reads them now.
+            return Ok(());
+        }
+        // One that is being loaded may have read them before they changed.
+        let loading = self.loading().get(room).cloned();
+        if let Some(mut answer) = loading {
+            let _ = answer.wait_for(Option::is_some).await;
+        }
+        if self.find(room).is_some() {
             let _ = self.effect(app, room, Effect::Words(words)).await;
         }
         Ok(())
@@ -208,7 +252,16 @@ impl Rooms {
         }
     }
 
+    /// Locked before `running`, if both are.
+    fn loading(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Opened>>>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Room>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unavailable() -> Reject {
+    Reject::until(Code::Unavailable, LOAD_AGAIN_MS)
 }

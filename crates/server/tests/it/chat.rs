@@ -399,3 +399,39 @@ fn one_who_does_not_read_holds_up_nobody() {
         Err(closed) => assert!(closed.to_string().contains("closed"), "{closed}"),
     }
 }
+
+#[test]
+fn a_room_that_is_slow_to_load_holds_up_nobody_who_wants_another() {
+    let (data, weir) = with_room(Settings::default());
+    let store = weir.app().rooms.store().expect("a database").clone();
+    weir.block_on(async move { store.rooms.create(&room("slow", Settings::default())).await }).unwrap();
+    let mut a = enter(&weir, "a");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.path().join("weir.db"));
+    let locked = weir.block_on(async move {
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        other
+    });
+    let hello = |user: &str, room: &str| json!({"room": room, "token": token(&weir, user)});
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = ["b", "c", "d"]
+            .map(|user| (hello(user, "slow"), weir.http))
+            .map(|(hello, http)| scope.spawn(move || ChatClient::enter(http, &hello)))
+            .into();
+        let began = Instant::now();
+        // One that is running is entered, and one that is not there is refused, while the other is being loaded.
+        while began.elapsed() < Duration::from_secs(1) {
+            let mut late = enter(&weir, "late");
+            late.say(&began.elapsed().as_micros().to_string(), "in").unwrap();
+            let told = ChatClient::enter(weir.http, &hello("late", "nowhere")).err().unwrap().to_string();
+            assert!(told.contains("not_found"), "{told}");
+            assert!(!waiting.iter().any(|thread| thread.is_finished()), "the database is locked");
+        }
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        weir.block_on(async move { locked.close().await }).unwrap();
+        let clients: Vec<_> = waiting.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect();
+        // It was loaded once, and all of them are in the same one.
+        assert!(clients.iter().all(|client| client.welcome["epoch"] == clients[0].welcome["epoch"]));
+    });
+    a.say("c1", "hello").unwrap();
+}
