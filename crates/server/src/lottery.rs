@@ -55,7 +55,7 @@ pub struct Wish {
 /// Opens a lottery and tells the room. None: too many are open.
 pub async fn open(app: &Arc<App>, room: &str, by: &By, wish: Wish) -> Result<Option<Lottery>, Refusal> {
     let store = store(app)?;
-    let running = app.rooms.open(app, room).await?;
+    app.rooms.open(app, room).await?;
     let seed = random::<SEED_BYTES>().ok_or_else(unavailable)?;
     let lottery = Lottery {
         room: room.to_owned(),
@@ -76,7 +76,7 @@ pub async fn open(app: &Arc<App>, room: &str, by: &By, wish: Wish) -> Result<Opt
     if !store.gifts.open_lottery(&lottery).await? {
         return Ok(None);
     }
-    running.effect(told(&lottery)).await;
+    tell(app, &lottery).await;
     audit(app, store, by, "open_lottery", &lottery).await?;
     Ok(Some(lottery))
 }
@@ -125,13 +125,13 @@ pub async fn draw(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Optio
     let store = store(app)?;
     let Some(lottery) = store.gifts.lottery(room, id).await? else { return Ok(None) };
     if lottery.state == State::Open {
-        let running = app.rooms.open(app, room).await?;
+        app.rooms.open(app, room).await?;
         let mut entries = candidates(app, &lottery).await?;
         let (entries_hash, winners) = draw_lots(&lottery.seed, &mut entries, lottery.winners);
         let drawn = Drawn { entries_hash, entries, winners, at_ms: app.clock.unix_ms() };
         if store.gifts.put_draw(room, id, &drawn).await? {
             let drawn = Lottery { state: State::Drawn, ..lottery };
-            running.effect(told(&drawn)).await;
+            tell(app, &drawn).await;
             audit(app, store, by, "draw_lottery", &drawn).await?;
         }
     }
@@ -143,9 +143,8 @@ pub async fn cancel(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Opt
     let store = store(app)?;
     let Some(lottery) = store.gifts.lottery(room, id).await? else { return Ok(None) };
     if store.gifts.cancel_lottery(room, id, app.clock.unix_ms()).await? {
-        let running = app.rooms.open(app, room).await?;
         let cancelled = Lottery { state: State::Cancelled, ..lottery };
-        running.effect(told(&cancelled)).await;
+        tell(app, &cancelled).await;
         audit(app, store, by, "cancel_lottery", &cancelled).await?;
     }
     Ok(store.gifts.lottery(room, id).await?)
@@ -208,6 +207,13 @@ async fn audit(app: &App, store: &Store, by: &By, what: &str, lottery: &Lottery)
 
 fn store(app: &App) -> Result<&Store, Reject> {
     app.rooms.store().ok_or_else(unavailable)
+}
+
+/// Tells everybody in its room. It is in the database by then, so that nothing is undone when the room cannot be told.
+async fn tell(app: &Arc<App>, lottery: &Lottery) {
+    if let Err(reject) = app.rooms.effect(app, &lottery.room, told(lottery)).await {
+        warn!(room = lottery.room, lottery = lottery.id, ?reject, "a room does not learn about its lottery");
+    }
 }
 
 fn told(lottery: &Lottery) -> Effect {

@@ -27,6 +27,7 @@ use control::room::chat::{Ack, Draft, Send as Say};
 use control::room::feed::{Batch, Greeting, Said};
 use control::room::message::Author;
 use control::room::reject::{Code, Reject};
+use control::room::turns::Turn;
 use tokio::sync::mpsc;
 
 use crate::gift::Given;
@@ -126,8 +127,8 @@ pub(crate) enum Command {
     },
     /// A gift that somebody wanted to send was given, or not.
     Given(Box<GivenSay>),
-    /// Others have said whether something may be said.
-    Decided(Box<DecidedSay>),
+    /// Others have said whether something may be said; none: they never will.
+    Decided(Turn, Option<Box<DecidedSay>>),
     Since {
         seq: u64,
         done: Done<Missed>,
@@ -235,9 +236,9 @@ impl Room {
     }
 
     /// A message comes back from those who were asked.
-    fn decided(&self, said: Box<DecidedSay>) {
-        if let Err(back) = self.commands.send(Command::Decided(said))
-            && let Command::Decided(said) = back.0
+    fn decided(&self, turn: Turn, said: Option<Box<DecidedSay>>) {
+        if let Err(back) = self.commands.send(Command::Decided(turn, said))
+            && let Command::Decided(_, Some(said)) = back.0
         {
             (said.done)(Err(Reject::until(Code::Unavailable, 1_000)));
         }

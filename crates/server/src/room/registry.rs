@@ -195,7 +195,7 @@ impl Rooms {
     }
 
     /// Has something done to a room, which is loaded for it if need be.
-    pub(super) async fn effect(&self, app: &Arc<App>, id: &str, effect: Effect) -> Result<Ack, Reject> {
+    pub(crate) async fn effect(&self, app: &Arc<App>, id: &str, effect: Effect) -> Result<Ack, Reject> {
         for _ in 0..TRIES {
             // A room that has just been forgotten answers nothing.
             if let Some(ack) = self.open(app, id).await?.effect(effect.clone()).await {

@@ -13,6 +13,7 @@ use control::room::combo::Combos;
 use control::room::feed::{Feed, Next};
 use control::room::message::{Author, Body, Event, Message};
 use control::room::reject::{Code, Reject};
+use control::room::turns::Turns;
 use hub::Name;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -21,7 +22,7 @@ use tracing::debug;
 pub use effect::Effect;
 
 use super::filter::Filter;
-use super::{Command, Counted, Join, Outlet, Present, Room, Welcome};
+use super::{Command, Counted, DecidedSay, Join, Outlet, Present, Room, Welcome};
 use crate::app::App;
 use crate::event;
 use crate::store::ChatWriter;
@@ -62,8 +63,8 @@ struct Task {
     ticks: u64,
     /// Gifts that are on their way to the ledger.
     giving: usize,
-    /// Messages about which the operator's backend is being asked.
-    asking: usize,
+    /// Messages about which the operator's backend is being asked, and those that the same people said after them.
+    asked: Turns<Option<Box<DecidedSay>>>,
     combos: Combos,
 }
 
@@ -99,7 +100,10 @@ pub(super) async fn run(
             }
             () = sleep_until(wake) => {
                 if empty && Instant::now() >= idle_at {
-                    break;
+                    if !task.is_waiting() {
+                        break;
+                    }
+                    idle_at = Instant::now() + TICK;
                 }
             }
         }
@@ -150,7 +154,7 @@ impl Task {
             peak: loaded.totals.peak,
             ticks: 0,
             giving: 0,
-            asking: 0,
+            asked: Turns::default(),
             combos: Combos::default(),
         }
     }
@@ -164,7 +168,7 @@ impl Task {
                 self.say(*say, done);
             }
             Command::Given(said) => self.given(*said),
-            Command::Decided(said) => self.decided(*said),
+            Command::Decided(turn, said) => self.decided(&turn, said),
             Command::Since { seq, done } => done(self.chat.feed().since(seq)),
             Command::Count(counted) => self.count(&counted),
             Command::Forget { user, cid } => self.chat.forget(&user, &cid),
@@ -191,16 +195,13 @@ impl Task {
                 done(Err(again()));
             }
             Command::Given(said) => self.given(*said),
-            Command::Decided(said) => self.decided(*said),
+            Command::Decided(turn, said) => self.decided(&turn, said),
             Command::Since { done, .. } => done(None),
             Command::Count(counted) => self.count(&counted),
-            Command::Effect(effect, done) => {
-                let ack = self.effect(*effect);
-                done(ack);
-            }
             Command::Members { done, .. } => done(Vec::new()),
             Command::Close(done) => done(()),
-            Command::Leave { .. } | Command::Forget { .. } => {}
+            // An effect that is not answered is had again, on the room that is loaded for it.
+            Command::Effect(..) | Command::Leave { .. } | Command::Forget { .. } => {}
         }
     }
 
@@ -235,6 +236,11 @@ impl Task {
             pinned: self.about.pinned.and_then(|seq| self.chat.feed().find(seq)).cloned(),
             muted,
         }));
+    }
+
+    /// Whether something that was said here is still being decided on.
+    fn is_waiting(&self) -> bool {
+        self.giving > 0 || !self.asked.is_empty()
     }
 
     fn note_online(&self) {

@@ -1,23 +1,27 @@
 //! What people want to say: checked, filtered, asked about, paid for; then said.
 
+use std::sync::Arc;
+
 use control::person::Role;
 use control::room::chat::{Ack, Draft, NoDraft, Send as Say};
 use control::room::message::Body;
 use control::room::reject::{Code, Reject};
+use control::room::turns::Turn;
 use control::words::Verdict;
 use tracing::warn;
 
 use super::Task;
 use crate::gift;
 use crate::hooks::{self, Decision, Question};
-use crate::room::{Command, DecidedSay, Done, GivenSay};
+use crate::room::{Command, DecidedSay, Done, GivenSay, Room};
 use crate::store::ledger::Ask;
 use crate::store::rooms::Held;
 
 /// Most gifts of one room that are on their way to the ledger. Beyond, people are told to send them again.
 const GIVING_MAX: usize = 1_000;
 
-/// Most messages of one room about which the operator's backend is being asked. Beyond, people are told to send them again.
+/// Most messages of one room about which the operator's backend is being asked, or that wait behind one of those. Beyond, people
+/// are told to send them again.
 const ASKING_MAX: usize = 1_000;
 
 /// After how long somebody may send again what nobody gave an answer about, in milliseconds.
@@ -46,8 +50,11 @@ impl Task {
             }
             Verdict::Hold(word) => return self.hold(draft, word, done),
         }
-        if draft.author().role < Role::Operator && self.app.hooks.asks(&question(&self.room.id, &draft)) {
-            return self.ask(draft, done);
+        let asks =
+            draft.author().role < Role::Operator && self.app.hooks.asks(&question(&self.room.id, &draft));
+        // What the same person said before comes before it, also if nobody is asked any more.
+        if asks || self.asked.has(&draft.send().user) {
+            return self.ask(draft, asks, done);
         }
         self.commit(draft, done);
     }
@@ -62,24 +69,35 @@ impl Task {
         done(Ok(ack));
     }
 
-    /// Asks the operator's backend. The room does not wait; the message comes back with [`Task::decided`].
-    pub(super) fn ask(&mut self, draft: Draft, done: Done<Result<Ack, Reject>>) {
-        if self.asking >= ASKING_MAX {
+    /// Asks the operator's backend, if it is to be asked. The room does not wait; the message comes back with [`Task::decided`].
+    pub(super) fn ask(&mut self, draft: Draft, asks: bool, done: Done<Result<Ack, Reject>>) {
+        if self.asked.len() >= ASKING_MAX {
             self.chat.cancel(&draft, self.app.clock.now_ms());
             return self.reject(Reject::until(Code::Unavailable, ASK_AGAIN_MS), done);
         }
-        self.asking += 1;
-        let (app, room) = (self.app.clone(), self.room.clone());
+        let turn = self.asked.take(&draft.send().user);
+        if !asks {
+            let decision = Decision::Allow { text: None };
+            return self.decided(&turn, Some(Box::new(DecidedSay { draft, decision, done })));
+        }
+        let asking = Asking { room: self.room.clone(), turn, said: None };
+        let app = self.app.clone();
         tokio::spawn(async move {
-            let decision = app.hooks.decide(&question(&room.id, &draft)).await;
-            room.decided(Box::new(DecidedSay { draft, decision, done }));
+            let decision = app.hooks.decide(&question(&asking.room.id, &draft)).await;
+            asking.end(DecidedSay { draft, decision, done });
         });
     }
 
-    /// The backend has said whether it may be said. Its sender may have been muted meanwhile, or the show may be over.
-    pub(super) fn decided(&mut self, said: DecidedSay) {
+    /// The backend has said whether something may be said: it is said when everything that the same person said before is.
+    pub(super) fn decided(&mut self, turn: &Turn, said: Option<Box<DecidedSay>>) {
+        for said in self.asked.settle(turn, said).into_iter().flatten() {
+            self.carry_out(*said);
+        }
+    }
+
+    /// Says what may be said. Its sender may have been muted meanwhile, or the show may be over.
+    fn carry_out(&mut self, said: DecidedSay) {
         let DecidedSay { mut draft, decision, done } = said;
-        self.asking = self.asking.saturating_sub(1);
         let allowed = match decision {
             Decision::Allow { text } => {
                 if let Some(text) = text {
@@ -202,6 +220,25 @@ impl Task {
     pub(super) fn reject(&mut self, reject: Reject, done: Done<Result<Ack, Reject>>) {
         self.app.rooms.figures.reject(reject.code);
         done(Err(reject));
+    }
+}
+
+/// A message about which somebody is asked. Whatever becomes of that, those that wait behind it do not wait for ever.
+struct Asking {
+    room: Arc<Room>,
+    turn: Turn,
+    said: Option<Box<DecidedSay>>,
+}
+
+impl Asking {
+    fn end(mut self, said: DecidedSay) {
+        self.said = Some(Box::new(said));
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.room.decided(self.turn.clone(), self.said.take());
     }
 }
 
