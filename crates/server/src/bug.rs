@@ -1,12 +1,15 @@
 //! Bugs on demand: what a panic in the middle of one stream costs the others, and that stream itself.
 //!
-//! Only in this crate's own tests do tasks ask here. A frame whose body ends with the name of a place makes that place panic.
+//! Only in this crate's own tests do tasks ask here. A frame whose body ends with the name of a place makes that place panic, and
+//! so does a batch of the chat with it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use control::person::{Person, Role};
 use media::frame::{Frame, Kind};
+use testkit::chat::ChatClient;
 use testkit::clip::Clip;
 use testkit::http;
 use testkit::publisher::Publisher;
@@ -16,6 +19,8 @@ use tokio::runtime::Runtime;
 use crate::app::Server;
 use crate::clock::Clock;
 use crate::config::Layers;
+use crate::identity::Wish;
+use crate::room::testing;
 use crate::scratch::Scratch;
 use crate::secrets::Secrets;
 use crate::store::{Filter, Page, Recording, State};
@@ -28,6 +33,15 @@ pub(crate) const RECORDER: &str = "a bug in the recorder";
 
 /// The thread that writes a recording's files.
 pub(crate) const FILES: &str = "a bug in the files";
+
+/// The thread that has clients of the chat.
+pub(crate) const CHAT: &str = "a bug in the chat";
+
+/// Panics if these bytes are meant for this place.
+pub(crate) fn strike_bytes(place: &str, bytes: &[u8]) {
+    let is_meant = bytes.windows(place.len()).any(|part| part == place.as_bytes());
+    assert!(!is_meant, "{place}, as the test wants it");
+}
 
 /// Panics if this frame is meant for this place.
 pub(crate) fn strike(place: &str, frame: &Frame) {
@@ -155,5 +169,52 @@ fn a_panic_in_the_packager_or_in_a_recording_costs_that_stream_s_packaging_or_re
         let least = if is_struck { 900 } else { 3_900 };
         assert!(found.duration_ms >= least, "{place:?}: {found:?}");
     }
+    runtime.block_on(server.stop());
+}
+
+#[test]
+fn a_panic_in_a_chat_thread_cuts_its_clients_off_who_come_back_and_miss_nothing() {
+    let scratch = Scratch::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = start(&runtime, scratch.path());
+    let (app, addr) = (server.app.clone(), server.ports.http.unwrap());
+    let store = app.rooms.store().unwrap().clone();
+    assert!(runtime.block_on(store.rooms.create(&testing::about("r1"))).unwrap());
+    let token = |user: &str| {
+        let (person, now) = (Person::new(user, "", "", Role::Viewer).unwrap(), app.clock.unix_seconds());
+        app.identity().issue(&Wish { person, room: None, until: now + 3_600, app: None }, now).unwrap()
+    };
+    let enter =
+        |user: &str, had: Option<&ChatClient>| ChatClient::enter_as(addr, "r1", &token(user), had).unwrap();
+    let mut clients = ["a", "b", "c"].map(|user| enter(user, None));
+    clients[0].say("c1", "before").unwrap();
+    for client in &mut clients {
+        client.wait_item(|item| item["text"] == "before").unwrap();
+    }
+    clients[0].start_to_say("c2", CHAT).unwrap();
+    for client in &mut clients {
+        let end = client.wait_for(|_| false).unwrap_err().to_string();
+        assert!(end.contains("closed") || end.contains("reset"), "{end}");
+    }
+    let connections = || -> usize {
+        app.chats
+            .figures()
+            .map(|figures| figures.connections.load(std::sync::atomic::Ordering::Relaxed))
+            .sum()
+    };
+    wait_for("seats that are given back", || {
+        app.rooms.find("r1").unwrap().online() == 0 && connections() == 0
+    });
+    // The threads go on, and the room knows what was missed.
+    let [a, b, c] = &clients;
+    let mut back = [("a", a), ("b", b), ("c", c)].map(|(user, had)| enter(user, Some(had)));
+    back[1].say("c3", "after").unwrap();
+    for client in &mut back {
+        assert_eq!(client.welcome["recovered"], true);
+        assert_eq!(client.items[0]["text"], CHAT);
+        client.wait_item(|item| item["text"] == "after").unwrap();
+    }
+    drop(back);
+    drop(app);
     runtime.block_on(server.stop());
 }

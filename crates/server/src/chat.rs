@@ -17,10 +17,11 @@ mod hello;
 mod open;
 mod order;
 mod shard;
+mod stay;
 mod wire;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -33,6 +34,8 @@ use tracing::error;
 use crate::app::App;
 use crate::net::{Permit, Socket};
 use crate::room::{Outlet, Room, Whom};
+
+use stay::{Connected, Stay};
 
 pub use open::{Wanted, request, start};
 pub use wire::item;
@@ -99,6 +102,8 @@ struct Inbox {
     /// Its place among the shards.
     number: u32,
     figures: Figures,
+    /// Set before the order to stop, which a panic may lose.
+    stopping: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -122,7 +127,7 @@ struct Key {
 /// What others ask of a shard.
 enum Order {
     /// Takes a client over.
-    Arrive(Box<Arrival>),
+    Arrive(Box<Arrival>, Connected),
     /// Its hello was good: this is its welcome, and its room's batches follow.
     Seat(Key, Box<Seat>),
     /// An answer to a client.
@@ -148,8 +153,7 @@ struct Arrival {
 
 /// Where a client sits.
 struct Seat {
-    room: Arc<Room>,
-    user: Arc<str>,
+    stay: Stay,
     crew: bool,
     guest: bool,
     welcome: Bytes,
@@ -158,7 +162,7 @@ struct Seat {
 impl std::fmt::Debug for Order {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Order::Arrive(_) => "Arrive",
+            Order::Arrive(..) => "Arrive",
             Order::Seat(..) => "Seat",
             Order::Tell(..) => "Tell",
             Order::End(..) => "End",
@@ -177,7 +181,12 @@ impl Chats {
         for number in 0..u32::try_from(shards.clamp(1, SHARDS_MAX)).unwrap_or(1) {
             let poll = Poll::new()?;
             let mail = hub::Inbox::new(Bell(Waker::new(poll.registry(), shard::WAKE)?));
-            inboxes.push(Arc::new(Inbox { mail, number, figures: Figures::default() }));
+            inboxes.push(Arc::new(Inbox {
+                mail,
+                number,
+                figures: Figures::default(),
+                stopping: AtomicBool::new(false),
+            }));
             polls.push(poll);
         }
         Ok(Chats { shards: inboxes.into(), polls: Mutex::new(polls), threads: Mutex::default() })
@@ -205,7 +214,10 @@ impl Chats {
 
     /// Tells everybody to come back later and waits for the threads to end.
     pub fn stop(&self) {
-        self.shards.iter().for_each(|inbox| inbox.mail.order(Order::Stop));
+        for inbox in &*self.shards {
+            inbox.stopping.store(true, Ordering::SeqCst);
+            inbox.mail.order(Order::Stop);
+        }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
@@ -219,8 +231,8 @@ impl Chats {
         let fewest = self.shards.iter().min_by_key(|inbox| inbox.figures.connections.load(Ordering::Relaxed));
         if let Some(inbox) = fewest {
             // Counted here, so that a thousand who come at once are spread too.
-            inbox.figures.connections.fetch_add(1, Ordering::Relaxed);
-            inbox.mail.order(Order::Arrive(Box::new(arrival)));
+            let connected = Connected::new(inbox.clone());
+            inbox.mail.order(Order::Arrive(Box::new(arrival), connected));
         }
     }
 }

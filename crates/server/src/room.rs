@@ -300,7 +300,34 @@ impl fmt::Debug for Room {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use control::room::about::Host;
+    use control::room::settings::Settings;
+    use control::room::show::State;
+
     use super::*;
+
+    /// The description of a room.
+    pub(crate) fn about(id: &str) -> About {
+        About {
+            id: id.into(),
+            title: id.into(),
+            cover: String::new(),
+            share_image: String::new(),
+            host: Host::default(),
+            crew: Vec::new(),
+            stream: format!("live/{id}"),
+            state: State::Live,
+            starts_ms: None,
+            valid_from_ms: None,
+            valid_until_ms: None,
+            live_ms: None,
+            ended_ms: None,
+            created_ms: 1,
+            settings: Settings::default(),
+            pinned: None,
+            custom: "{}".into(),
+        }
+    }
 
     /// A room that nobody answers for.
     pub(crate) fn room() -> Arc<Room> {

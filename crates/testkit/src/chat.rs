@@ -44,6 +44,17 @@ impl ChatClient {
         Ok(client)
     }
 
+    /// The same for who has a token of a user; `had` is their connection before this one, if there was one.
+    pub fn enter_as(
+        addr: SocketAddr,
+        room: &str,
+        token: &str,
+        had: Option<&ChatClient>,
+    ) -> anyhow::Result<ChatClient> {
+        let resume = had.map(ChatClient::since);
+        ChatClient::enter(addr, &json!({"room": room, "token": token, "resume": resume}))
+    }
+
     /// Connects and says nothing yet. `headers` are more lines of the request.
     pub fn connect(addr: SocketAddr, headers: &str) -> anyhow::Result<ChatClient> {
         let mut socket = TcpStream::connect(addr)?;
@@ -113,6 +124,11 @@ impl ChatClient {
     /// Says goodbye as browsers do, with a close frame.
     pub fn say_goodbye(&mut self) -> anyhow::Result<()> {
         Ok(self.socket.write_all(&[0x88, 0x80, 0x12, 0x34, 0x56, 0x78])?)
+    }
+
+    /// Says something and does not wait for the answer.
+    pub fn start_to_say(&mut self, cid: &str, text: &str) -> anyhow::Result<()> {
+        self.send(&json!({"t": "send", "cid": cid, "text": text}))
     }
 
     /// Says something and waits for the answer, whatever else comes before it.

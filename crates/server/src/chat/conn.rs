@@ -2,14 +2,14 @@
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
 use super::hall::Hall;
 use super::{
-    FRAME_MAX, FRAMES_PER_SECOND, Figures, HELLO_MS, INPUT_PER_SECOND, OWED_MAX, PING_MS, SILENT_MS, STALL_MS,
+    Connected, FRAME_MAX, FRAMES_PER_SECOND, Figures, HELLO_MS, INPUT_PER_SECOND, OWED_MAX, PING_MS,
+    SILENT_MS, STALL_MS, Stay,
 };
 use crate::http::websocket::messages::{Broken, Came, Messages, POLICY};
 use crate::http::websocket::{PING, close};
@@ -36,6 +36,7 @@ pub(super) struct Conn {
     pub(super) peer: IpAddr,
     pub(super) place: Place,
     _permit: Permit,
+    _connected: Connected,
     reader: Messages,
     /// What came right behind the handshake, before there was an answer to it.
     early: Bytes,
@@ -66,7 +67,7 @@ pub(super) struct Seated {
     pub(super) index: usize,
     /// The number of the next batch.
     pub(super) next: u64,
-    pub(super) user: Arc<str>,
+    pub(super) stay: Stay,
     pub(super) crew: bool,
     pub(super) guest: bool,
     pub(super) since_ms: u64,
@@ -76,7 +77,7 @@ impl Conn {
     pub(super) fn new(
         socket: Socket,
         (owed, early): (Bytes, Bytes),
-        permit: Permit,
+        (permit, connected): (Permit, Connected),
         number: u64,
         peer: IpAddr,
         now_ms: u64,
@@ -87,6 +88,7 @@ impl Conn {
             peer,
             place: Place::Door(now_ms + HELLO_MS),
             _permit: permit,
+            _connected: connected,
             reader: Messages::default(),
             early,
             owed: Owed::default(),

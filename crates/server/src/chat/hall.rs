@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::room::Room;
 
-/// Bytes of batches that are kept for clients who are behind. Whoever is behind by more is moved on.
+/// Bytes of batches that are kept for clients who are behind. Whoever is behind by more is moved on, to a batch with messages: by
+/// its numbers they see what is missing.
 const KEPT_BYTES: usize = 256 * 1024;
 
 pub(super) struct Hall {
@@ -18,6 +19,8 @@ pub(super) struct Hall {
     /// The number of the first of them.
     first: u64,
     bytes: usize,
+    /// How many of them have messages.
+    speaking: usize,
     /// Whether it is in the list of halls that have something to send.
     due: bool,
     /// How many of its members have been written to in this round.
@@ -38,6 +41,7 @@ impl Hall {
             batches: VecDeque::new(),
             first: 0,
             bytes: 0,
+            speaking: 0,
             due: false,
             swept: 0,
             more: false,
@@ -59,8 +63,13 @@ impl Hall {
     /// A batch came. Returns whether the hall is to be put into the list of those that have something to send.
     pub(super) fn push(&mut self, bytes: Bytes, items: u32) -> bool {
         self.bytes += bytes.len();
+        self.speaking += usize::from(items > 0);
         self.batches.push_back((bytes, items));
-        while self.bytes > KEPT_BYTES && self.batches.len() > 1 {
+        let is_last = |hall: &Hall| match hall.batches.front() {
+            Some((_, 0)) => hall.batches.len() == 1,
+            _ => hall.speaking == 1,
+        };
+        while self.bytes > KEPT_BYTES && !is_last(self) {
             self.forget_one();
         }
         self.more |= self.swept > 0;
@@ -104,8 +113,9 @@ impl Hall {
     }
 
     fn forget_one(&mut self) {
-        if let Some((bytes, _)) = self.batches.pop_front() {
+        if let Some((bytes, items)) = self.batches.pop_front() {
             self.bytes -= bytes.len();
+            self.speaking -= usize::from(items > 0);
             self.first += 1;
         }
     }
@@ -157,5 +167,17 @@ mod tests {
         assert_eq!((hall.first(), hall.end()), (6, 10));
         hall.push(vec![0; KEPT_BYTES * 2].into(), 1);
         assert_eq!(hall.since(0).count(), 1);
+    }
+
+    #[test]
+    fn whoever_is_moved_on_sees_it_by_the_numbers_of_the_next_batch() {
+        let mut hall = Hall::new(testing::room());
+        hall.push(vec![0; KEPT_BYTES].into(), 1);
+        hall.push(vec![0; KEPT_BYTES * 2].into(), 1);
+        // Counters have no numbers.
+        hall.push(vec![0; 100].into(), 0);
+        assert_eq!((hall.first(), hall.since(0).count()), (1, 2));
+        hall.push(vec![0; 100].into(), 1);
+        assert_eq!((hall.first(), hall.since(0).count()), (2, 2));
     }
 }

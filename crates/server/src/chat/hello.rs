@@ -10,7 +10,7 @@ use control::room::reject::{Code, Reject};
 use tracing::error;
 
 use super::asked::Hello;
-use super::{Inbox, Key, Order, Seat, wire};
+use super::{Inbox, Key, Order, Seat, Stay, wire};
 use crate::app::App;
 use crate::hooks::{self, Decision, Question};
 use crate::identity::Refusal;
@@ -68,7 +68,8 @@ async fn enter(
                     seat_room.parts.fetch_or(1 << mail.number, Ordering::Relaxed);
                     let crew = welcome.you.role >= Role::Assistant;
                     let bytes = wire::welcome(&welcome, guest.as_deref(), unix_ms);
-                    let seat = Seat { room: seat_room, user, crew, guest: welcome.guest, welcome: bytes };
+                    let stay = Stay::new(seat_room, user);
+                    let seat = Seat { stay, crew, guest: welcome.guest, welcome: bytes };
                     mail.mail.order(Order::Seat(key, Box::new(seat)));
                 }
                 Err(reject) => mail.mail.order(Order::End(key, turned_away(reject))),

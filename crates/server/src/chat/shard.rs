@@ -17,7 +17,7 @@ use tracing::{debug, error};
 use super::asked::{self, Asked};
 use super::conn::{Conn, Fate, Place, Seated};
 use super::hall::Hall;
-use super::{Arrival, HELLO_MS, Inbox, Key, Order, Seat, hello, order, wire};
+use super::{Arrival, Connected, HELLO_MS, Inbox, Key, Order, Seat, hello, order, wire};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::http::websocket::messages::POLICY;
@@ -62,7 +62,8 @@ struct Shard {
     stopping: bool,
 }
 
-/// Runs a shard until it is told to stop and its clients are gone.
+/// Runs a shard until it is told to stop and its clients are gone. A panic is a bug of ours: it costs the clients that the shard
+/// has, who come back and get what they missed.
 pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, app: Weak<App>, clock: Clock, runtime: Handle) {
     let mut shard = Shard {
         poll,
@@ -79,40 +80,65 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, app: Weak<App>, clock: Clock, r
         texts: Vec::new(),
         stopping: false,
     };
-    let mut events = Events::with_capacity(EVENTS);
-    let mut news = Vec::new();
-    let mut next_tick = Instant::now() + TICK;
-    while !(shard.stopping && shard.conns.is_empty()) {
-        let wait = match shard.due.is_empty() {
-            true => next_tick.saturating_duration_since(Instant::now()),
-            false => Duration::ZERO,
-        };
-        if let Err(error) = shard.poll.poll(&mut events, Some(wait))
-            && error.kind() != std::io::ErrorKind::Interrupted
-        {
-            error!(%error, "a chat thread cannot wait for its sockets");
-            return;
-        }
-        for order in shard.inbox.mail.open(&mut news) {
-            shard.take(order);
-        }
-        for event in &events {
-            if event.token() != WAKE {
-                shard.handle(event);
-            }
-        }
-        shard.sweep();
-        if Instant::now() >= next_tick {
-            next_tick = Instant::now() + TICK;
-            shard.tick();
-        }
+    while catch_unwind(AssertUnwindSafe(|| shard.serve())).is_err() {
+        shard.begin_anew();
     }
 }
 
 impl Shard {
+    fn serve(&mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        let mut news = Vec::new();
+        let mut next_tick = Instant::now() + TICK;
+        while !(self.stopping && self.conns.is_empty()) {
+            let wait = match self.due.is_empty() {
+                true => next_tick.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                error!(%error, "a chat thread cannot wait for its sockets");
+                return;
+            }
+            for order in self.inbox.mail.open(&mut news) {
+                self.take(order);
+            }
+            for event in &events {
+                if event.token() != WAKE {
+                    self.handle(event);
+                }
+            }
+            self.sweep();
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK;
+                self.tick();
+            }
+        }
+    }
+
+    /// After a panic nothing of what the shard has can be relied on: it is given back, and the sockets close. Numbers go on, so that
+    /// what is still on its way to a client that is gone reaches no other.
+    fn begin_anew(&mut self) {
+        let conns = std::mem::take(&mut self.conns);
+        error!(clients = conns.len(), "a panic in a chat thread: its clients are cut off and come back");
+        let now_ms = self.clock.now_ms();
+        for (_, mut conn) in conns {
+            let _ = self.poll.registry().deregister(conn.socket.source());
+            if let Place::Seated(seated) = conn.place {
+                seated.stay.end(now_ms.saturating_sub(seated.since_ms));
+            }
+        }
+        self.halls = Slab::new();
+        self.hall_of.clear();
+        self.due.clear();
+        self.texts = Vec::new();
+        self.stopping = self.inbox.stopping.load(Ordering::SeqCst);
+    }
+
     fn take(&mut self, order: Order) {
         match order {
-            Order::Arrive(arrival) => self.arrive(*arrival),
+            Order::Arrive(arrival, connected) => self.arrive(*arrival, connected),
             Order::Seat(key, seat) => self.seat(key, *seat),
             Order::Tell(key, bytes) => self.tell(key, bytes),
             Order::End(key, bytes) => {
@@ -131,17 +157,16 @@ impl Shard {
         self.conns.get_mut(key.at).filter(|conn| conn.number == key.number)
     }
 
-    fn arrive(&mut self, arrival: Arrival) {
+    fn arrive(&mut self, arrival: Arrival, connected: Connected) {
         let Arrival { socket, owed, early, permit, peer } = arrival;
         let now_ms = self.clock.now_ms();
         self.next_number += 1;
-        let mut conn = Conn::new(socket, (owed, early), permit, self.next_number, peer, now_ms);
+        let mut conn = Conn::new(socket, (owed, early), (permit, connected), self.next_number, peer, now_ms);
         let slot = self.conns.vacant_entry();
         let at = slot.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(conn.socket.source(), Token(at), interest) {
             error!(%error, "a chat client's socket cannot be watched: is the descriptor limit reached?");
-            self.inbox.figures.connections.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         slot.insert(conn);
@@ -153,20 +178,19 @@ impl Shard {
     }
 
     fn seat(&mut self, key: Key, seat: Seat) {
-        let Seat { room, user, crew, guest, welcome } = seat;
+        let Seat { stay, crew, guest, welcome } = seat;
         let now_ms = self.clock.now_ms();
-        let number = room.number;
-        let is_waiting = self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting(_)));
-        if !is_waiting {
-            return room.leave(&user, 0);
+        if !self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting(_))) {
+            return;
         }
-        let hall = *self.hall_of.entry(number).or_insert_with(|| self.halls.insert(Hall::new(room)));
+        let new = || self.halls.insert(Hall::new(stay.room.clone()));
+        let hall = *self.hall_of.entry(stay.room.number).or_insert_with(new);
         let (Some(hall_of), Some(conn)) = (self.halls.get_mut(hall), self.conns.get_mut(key.at)) else {
             return;
         };
         let (index, next) = (hall_of.members.len(), hall_of.end());
         hall_of.members.push(key.at);
-        conn.place = Place::Seated(Seated { hall, index, next, user, crew, guest, since_ms: now_ms });
+        conn.place = Place::Seated(Seated { hall, index, next, stay, crew, guest, since_ms: now_ms });
         conn.owe(welcome);
         self.flush(key.at);
     }
@@ -179,6 +203,8 @@ impl Shard {
     }
 
     fn batch(&mut self, room: &Room, bytes: Bytes, items: u32) {
+        #[cfg(test)]
+        crate::bug::strike_bytes(crate::bug::CHAT, &bytes);
         let Some(&at) = self.hall_of.get(&room.number) else { return };
         let Some(hall) = self.halls.get_mut(at) else { return };
         if hall.push(bytes, items) {
@@ -192,7 +218,7 @@ impl Shard {
         let conns = &self.conns;
         let is_meant = |at: &usize| {
             conns.get(*at).is_some_and(|conn| match (whom, &conn.place) {
-                (Whom::User(user), Place::Seated(seated)) => *seated.user == **user,
+                (Whom::User(user), Place::Seated(seated)) => *seated.stay.user == **user,
                 (Whom::Address(address), _) => conn.peer == *address,
                 (Whom::User(_), _) => false,
             })
@@ -293,7 +319,7 @@ impl Shard {
         let Some(conn) = self.conn(key) else { return };
         let peer = conn.peer;
         let seated = match &conn.place {
-            Place::Seated(seated) => Some((seated.user.clone(), seated.hall, seated.crew, seated.guest)),
+            Place::Seated(seated) => Some((seated.stay.user.clone(), seated.hall, seated.crew, seated.guest)),
             Place::Door(_) => None,
             Place::Waiting(_) => return self.tell_early(key, text),
             Place::Leaving(_) => return,
@@ -456,19 +482,20 @@ impl Shard {
         let Place::Seated(seated) = std::mem::replace(&mut conn.place, Place::Waiting(now_ms)) else {
             return;
         };
-        let Some(hall) = self.halls.get_mut(seated.hall) else { return };
-        hall.members.swap_remove(seated.index);
+        let Seated { hall: of, index, stay, since_ms, .. } = seated;
+        stay.end(now_ms.saturating_sub(since_ms));
+        let Some(hall) = self.halls.get_mut(of) else { return };
+        hall.members.swap_remove(index);
         hall.moved = true;
-        if let Some(moved) = hall.members.get(seated.index)
+        if let Some(moved) = hall.members.get(index)
             && let Some(Place::Seated(moved)) = self.conns.get_mut(*moved).map(|conn| &mut conn.place)
         {
-            moved.index = seated.index;
+            moved.index = index;
         }
-        hall.room.leave(&seated.user, now_ms.saturating_sub(seated.since_ms));
         if hall.members.is_empty() {
             self.hall_of.remove(&hall.room.number);
-            self.halls.remove(seated.hall);
-            self.due.retain(|due| *due != seated.hall);
+            self.halls.remove(of);
+            self.due.retain(|due| *due != of);
         }
     }
 
@@ -476,6 +503,5 @@ impl Shard {
         self.unseat(at);
         let Some(mut conn) = self.conns.try_remove(at) else { return };
         let _ = self.poll.registry().deregister(conn.socket.source());
-        self.inbox.figures.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

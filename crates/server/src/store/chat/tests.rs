@@ -1,37 +1,13 @@
 use std::sync::Arc;
 
 use control::person::Role;
-use control::room::about::About;
 use control::room::message::Author;
-use control::room::settings::Settings;
-use control::room::show::State;
 
 use super::*;
+use crate::room::testing::about;
 use crate::scratch::Scratch;
 use crate::store::Store;
 use crate::store::rooms::Query;
-
-fn about(id: &str) -> About {
-    About {
-        id: id.into(),
-        title: id.into(),
-        cover: String::new(),
-        share_image: String::new(),
-        host: control::room::about::Host::default(),
-        crew: Vec::new(),
-        stream: format!("live/{id}"),
-        state: State::Live,
-        starts_ms: None,
-        valid_from_ms: None,
-        valid_until_ms: None,
-        live_ms: None,
-        ended_ms: None,
-        created_ms: 1,
-        settings: Settings::default(),
-        pinned: None,
-        custom: "{}".into(),
-    }
-}
 
 fn said(seq: u64) -> Message {
     let author =
