@@ -27,6 +27,8 @@ mod uploads;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -78,6 +80,7 @@ pub struct Store {
     pub gifts: Gifts,
     /// Gifts that were given.
     pub ledger: Ledger,
+    reads: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -100,7 +103,17 @@ impl Store {
         };
         let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
         MIGRATIONS.run(&write).await.with_context(told)?;
-        let read = pool(READERS).connect_lazy_with(options.read_only(true));
+        let reads = Arc::<AtomicU64>::default();
+        let (new, used) = (reads.clone(), reads.clone());
+        let readers = pool(READERS).after_connect(move |_, _| {
+            new.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        });
+        let readers = readers.before_acquire(move |_, _| {
+            used.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(true) })
+        });
+        let read = readers.connect_lazy_with(options.read_only(true));
         let outbox = Outbox::new(read.clone(), write.clone());
         let chat = ChatWriter::new(write.clone(), outbox.clone());
         Ok(Store {
@@ -112,7 +125,13 @@ impl Store {
             chat,
             writer: Writer::new(write, outbox.clone()),
             outbox,
+            reads,
         })
+    }
+
+    /// How many times something was read.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Writes what is left and closes the connections.

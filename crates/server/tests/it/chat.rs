@@ -435,3 +435,30 @@ fn a_room_that_is_slow_to_load_holds_up_nobody_who_wants_another() {
     });
     a.say("c1", "hello").unwrap();
 }
+
+#[test]
+fn a_crowd_that_is_cut_off_comes_back_without_a_look_into_the_database() {
+    /// Besides, the server looks every second whose time is up.
+    const BESIDES: u64 = 50;
+    let (_data, weir) = with_room(Settings::default());
+    let names: Vec<String> = (0..200).map(|number| format!("m{number}")).collect();
+    let mut host = enter(&weir, "host");
+    let mut crowd: Vec<ChatClient> = names.iter().map(|name| enter(&weir, name)).collect();
+    host.say("c0", "before").unwrap();
+    crowd.iter_mut().for_each(|client| drop(client.wait_item(|item| text(item) == "before").unwrap()));
+    let had: Vec<Value> = crowd.iter().map(ChatClient::since).collect();
+    drop(crowd);
+    let room = weir.app().rooms.find("r1").unwrap();
+    weir.wait_for("everybody is gone", || room.online() == 1);
+    for number in 1..=5 {
+        host.say(&format!("c{number}"), &format!("missed {number}")).unwrap();
+    }
+    let reads = || weir.app().rooms.store().unwrap().reads();
+    let before = reads();
+    for (name, had) in names.iter().zip(&had) {
+        let back = try_to_enter(&weir, name, json!({"resume": had})).unwrap();
+        assert_eq!((&back.welcome["recovered"], back.items.len()), (&json!(true), 5), "{name}");
+    }
+    let more = reads() - before;
+    assert!(before > 0 && more < BESIDES, "{more} reads for {} who came back", names.len());
+}
