@@ -17,6 +17,7 @@ pub mod combo;
 pub mod feed;
 #[cfg(test)]
 mod life;
+mod limits;
 pub mod lottery;
 mod memory;
 pub mod message;

@@ -9,20 +9,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Since;
-use super::bucket::{Bucket, Rate, Taken};
 use super::feed::{Feed, Greeting, Next, Said};
+use super::limits::{Limits, Paid};
 use super::memory::Memory;
 use super::message::{
-    Author, Body, CID_MAX, CUSTOM_MAX, Class, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX,
+    Author, Body, CID_MAX, CUSTOM_MAX, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX,
 };
 use super::reject::{Code, Reject};
 use super::sanction::{Kind, Sanctions};
-use super::settings::{CREW_RATE, GIFT_RATE, Settings};
+use super::settings::Settings;
 use super::show::State;
 use crate::person::{Person, Role};
-
-/// What is remembered of somebody who has not spoken for so long is forgotten, in milliseconds, if no rule needs it any more.
-const SPEAKER_MS: u64 = 10 * 60 * 1_000;
 
 /// Most connections of one person in one room.
 pub const CONNECTIONS_MAX: u32 = 10;
@@ -34,8 +31,7 @@ pub struct Chat {
     state: State,
     feed: Feed,
     members: HashMap<String, Member>,
-    speakers: HashMap<String, Speaker>,
-    room_rate: Bucket,
+    limits: Limits,
     answers: Memory<Answer>,
     sanctions: Sanctions,
 }
@@ -46,18 +42,6 @@ struct Member {
     guest: bool,
     address: Option<IpAddr>,
     connections: u32,
-}
-
-/// Somebody who has spoken, whether they are here or not: leaving does not reset a limit.
-#[derive(Debug)]
-struct Speaker {
-    rate: Bucket,
-    gifts: Bucket,
-    last_ms: u64,
-    /// Their last words, as a hash, and when.
-    said: Option<(u64, u64)>,
-    /// Goes up by one with each that passes.
-    count: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -90,13 +74,6 @@ pub struct Draft {
     send: Send,
     hidden: bool,
     paid: Paid,
-}
-
-/// What a draft cost its sender, and how they stood before it.
-#[derive(Debug, Clone)]
-enum Paid {
-    Gift(Taken),
-    Words { own: Taken, room: Option<Taken>, count: u64, last_ms: u64, said: Option<(u64, u64)> },
 }
 
 /// What the sender is told of a message that passed.
@@ -175,8 +152,7 @@ impl Chat {
             state,
             feed,
             members: HashMap::new(),
-            speakers: HashMap::new(),
-            room_rate: Bucket::default(),
+            limits: Limits::default(),
             answers: Memory::new(),
             sanctions,
         }
@@ -336,7 +312,7 @@ impl Chat {
         let (author, guest, address) = member_is;
         self.may_speak(&author, guest, address, &send, global, unix_ms)?;
         self.is_right(&send, author.role)?;
-        let paid = self.is_time(&author, &send, now_ms)?;
+        let paid = self.limits.take(&self.settings, &author, &send.body, now_ms)?;
         let hidden = self.sanctioned(Kind::Hide, &send.user, address, global, unix_ms).is_some();
         self.answers.keep(&send.user, &send.cid, Answer::Pending, now_ms);
         Ok(Draft { author, send, hidden, paid })
@@ -386,20 +362,7 @@ impl Chat {
     /// A draft comes to nothing; the same may be tried again at once.
     pub fn cancel(&mut self, draft: &Draft, now_ms: u64) {
         self.forget(&draft.send.user, &draft.send.cid);
-        let Some(speaker) = self.speakers.get_mut(&draft.send.user) else { return };
-        match &draft.paid {
-            Paid::Gift(taken) => speaker.gifts.put_back(*taken, now_ms),
-            Paid::Words { own, room, count, last_ms, said } => {
-                speaker.rate.put_back(*own, now_ms);
-                if let Some(room) = room {
-                    self.room_rate.put_back(*room, now_ms);
-                }
-                // Unless they have said something else since.
-                if speaker.count == *count {
-                    (speaker.last_ms, speaker.said) = (*last_ms, *said);
-                }
-            }
-        }
+        self.limits.put_back(&draft.send.user, &draft.paid, now_ms);
     }
 
     /// Something is said by somebody who need not be here and is not held to any rate, the operator's backend; by nobody: the
@@ -440,11 +403,7 @@ impl Chat {
     /// Forgets what is over. To be called now and then.
     pub fn tidy(&mut self, now_ms: u64, unix_ms: i64) {
         self.sanctions.expire(unix_ms);
-        let needed_ms = SPEAKER_MS.max(self.settings.slow_ms).max(self.settings.repeat_ms);
-        self.speakers.retain(|_, speaker| {
-            let is_new = now_ms.saturating_sub(speaker.last_ms) < needed_ms;
-            is_new || !speaker.rate.is_paid(now_ms) || !speaker.gifts.is_paid(now_ms)
-        });
+        self.limits.tidy(&self.settings, now_ms);
     }
 
     fn number(
@@ -547,57 +506,6 @@ impl Chat {
         }
         Ok(())
     }
-
-    /// Rates. Each is asked only when those before it passed, and what was taken for nothing is put back.
-    fn is_time(&mut self, author: &Author, send: &Send, now_ms: u64) -> Result<Paid, Reject> {
-        let rate = user_rate(&self.settings, author.role);
-        let speaker = self.speakers.entry(author.id.clone()).or_insert_with(|| Speaker {
-            rate: Bucket::default(),
-            gifts: Bucket::default(),
-            last_ms: 0,
-            said: None,
-            count: 0,
-        });
-        let own_rate = |wait| Reject::until(Code::RateUser, wait);
-        if matches!(send.body, Body::Gift(_)) {
-            return speaker.gifts.take(GIFT_RATE, now_ms).map(Paid::Gift).map_err(own_rate);
-        }
-        let viewer = author.role == Role::Viewer;
-        let class = send.body.class(author.role);
-        let chat = class == Class::Chat;
-        let hash = send.body.text().map(repeat_hash);
-        if viewer && chat {
-            let (slow, since) = (self.settings.slow_ms, now_ms.saturating_sub(speaker.last_ms));
-            if slow > 0 && speaker.last_ms > 0 && since < slow {
-                return Err(Reject::until(Code::SlowMode, slow - since));
-            }
-            let repeat = self.settings.repeat_ms;
-            if let (Some(hash), Some((said, at_ms))) = (hash, speaker.said)
-                && hash == said
-                && now_ms.saturating_sub(at_ms) < repeat
-            {
-                return Err(Reject::until(Code::Duplicate, repeat - now_ms.saturating_sub(at_ms)));
-            }
-        }
-        let own = speaker.rate.take(rate, now_ms).map_err(own_rate)?;
-        let room = match viewer && chat {
-            true => match self.room_rate.take(self.settings.room_rate, now_ms) {
-                Ok(room) => Some(room),
-                Err(wait) => {
-                    speaker.rate.put_back(own, now_ms);
-                    return Err(Reject::until(Code::RateRoomShed, wait));
-                }
-            },
-            false => None,
-        };
-        speaker.count += 1;
-        let (count, last_ms, said) = (speaker.count, speaker.last_ms, speaker.said);
-        speaker.last_ms = now_ms.max(1);
-        if let Some(hash) = hash {
-            speaker.said = Some((hash, now_ms));
-        }
-        Ok(Paid::Words { own, room, count, last_ms, said })
-    }
 }
 
 /// Somebody as others see them. Pages call guests what their language calls them.
@@ -607,32 +515,11 @@ fn author(person: &Person) -> Author {
     Author { id, name: name.to_owned(), avatar, role: person.role }
 }
 
-fn user_rate(settings: &Settings, role: Role) -> Rate {
-    if role > Role::Viewer { CREW_RATE } else { settings.user_rate }
-}
-
 /// Characters that have no place in a line of chat: controls, and those that turn the direction of what stands around
 /// them (Unicode UAX #9).
 pub fn is_unprintable(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}')
-}
-
-/// What two texts have in common that people would call the same.
-fn repeat_hash(text: &str) -> u64 {
-    // FNV-1a: an attacker who finds two texts of one hash is kept from saying both, which is no harm.
-    let plain = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-    let mut any = false;
-    let hash = plain.fold(0xcbf2_9ce4_8422_2325_u64, |hash, c| {
-        any = true;
-        (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3)
-    });
-    // Nothing but signs: the signs themselves.
-    if any {
-        hash
-    } else {
-        text.chars().fold(hash, |hash, c| (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3))
-    }
 }
 
 #[cfg(test)]

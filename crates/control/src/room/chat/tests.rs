@@ -1,4 +1,6 @@
+use super::super::settings::GIFT_RATE;
 use super::*;
+use crate::room::bucket::Rate;
 
 fn feed() -> Feed {
     Feed::new("e".into(), 0, Vec::new(), 0)
@@ -221,5 +223,5 @@ fn a_rule_is_remembered_for_as_long_as_it_holds() {
     assert_eq!(code(say(&mut chat, text("u1", "b", "2"), now_ms)), (Code::SlowMode, Some(1_100)));
     assert!(chat.check(gift(99), &Sanctions::default(), now_ms, 0).is_err(), "who only gives has a rate too");
     chat.tidy(3 * hour, 0);
-    assert!(chat.speakers.is_empty());
+    assert!(chat.limits.is_empty());
 }
