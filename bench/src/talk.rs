@@ -2,6 +2,7 @@
 
 mod seats;
 
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ const SAMPLED: usize = 100;
 
 /// How long messages that are under way at the end of the window may take to count as having come.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// When everybody is back, what was said last is heard within this time.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// Messages of one member per second at most: what a room of Weir allows anybody by default.
 const PER_MEMBER: f64 = 0.9;
@@ -126,22 +130,26 @@ pub(crate) fn talk(ground: &Ground, peer: &Peer, plan: &Plan) -> Result<Talked> 
         |seats: &Seats| [sum(seats, |c| c.messages), sum(seats, |c| c.frames), sum(seats, |c| c.bytes)];
     let (sums0, start) = (sums(&seats), Instant::now());
     let (server0, own0, busy0) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
-    let (mut said, mut reports, mut cut) = (0_u64, 0_u64, plan.cut_seconds.is_none());
+    let (mut said, mut turn, mut taps, mut reports) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut cut, mut away) = (plan.cut_seconds.is_none(), Away::default());
     while start.elapsed().as_secs_f64() < plan.seconds {
         let elapsed = start.elapsed().as_secs_f64();
-        while (said as f64) < elapsed * plan.rate {
-            stage.say(&mut seats, said as usize % speakers, &wire::text(clock.now(), plan.size))?;
-            said += 1;
+        while (turn as f64) < elapsed * plan.rate {
+            let text = wire::text(clock.now(), plan.size);
+            said += u64::from(stage.say(&mut seats, turn as usize % speakers, &text)?);
+            turn += 1;
         }
         let likers = plan.members.saturating_sub(1).max(1);
         while (reports as f64) < elapsed * plan.likes {
-            seats.send(1 + reports as usize % likers, |_, out| wire::like(TAPS, out));
+            let liker = 1 + reports as usize % likers;
+            taps += TAPS * u64::from(seats.send(liker, |_, out| wire::like(TAPS, out)));
             reports += 1;
         }
         if !cut && elapsed > plan.seconds / 2.0 {
             cut = true;
-            come_back(&mut seats, plan.cut_seconds.unwrap_or(1.0))?;
+            away = Away::all(&mut seats, plan.cut_seconds.unwrap_or(1.0));
         }
+        away.come_back(&mut seats)?;
         seats.turn(Duration::from_millis(1))?;
     }
     let (server1, own1, busy1) = (process::tree_cpu(id), process::own_cpu(), process::machine_busy());
@@ -152,14 +160,27 @@ pub(crate) fn talk(ground: &Ground, peer: &Peer, plan: &Plan) -> Result<Talked> 
     if *peer == Peer::Weir && plan.cut_seconds.is_none() {
         seats.wait("the last answer", |seats| sum(seats, |c| c.acks) + sum(seats, |c| c.rejects) >= said)?;
     }
+    while !away.members.is_empty() {
+        away.come_back(&mut seats)?;
+        seats.turn(Duration::from_millis(1))?;
+    }
+    if plan.cut_seconds.is_some() {
+        seats.wait("everybody's comeback", |seats| {
+            seats.counts().filter(|count| count.ready).count() + seats.lost >= plan.members
+        })?;
+        seats.rest(AFTERWARDS)?;
+    }
     let refused = sum(&seats, |c| c.rejects);
-    let expected = (said - refused) * (plan.members - stalled) as u64;
+    // Of what was on its way from those who were cut off nobody knows whether it was said, but from those who heard it.
+    let most = seats.counts().map(|count| count.messages).max().unwrap_or(0);
+    let heard_before = sums0[0] / plan.members as u64;
+    let each = if plan.cut_seconds.is_some() { most - heard_before } else { said - refused };
+    let expected = each * (plan.members - stalled) as u64;
     let whole = |seats: &Seats| sum(seats, |c| c.messages).saturating_sub(sums0[0]);
     let waiting = Instant::now();
     while whole(&seats) < expected && waiting.elapsed() < GRACE {
         seats.turn(Duration::from_millis(10))?;
     }
-    let taps = reports * TAPS;
     let likes = |seats: &Seats| seats.counts().map(|count| count.likes).max().unwrap_or(0);
     if plan.likes > 0.0 {
         seats.wait("the count of likes", |seats| likes(seats) >= taps)?;
@@ -229,12 +250,13 @@ impl Stage {
         }
     }
 
-    fn say(&mut self, seats: &mut Seats, place: usize, text: &str) -> Result<()> {
-        match &mut self.feed {
-            Some(feed) => feed.write_all(&wire::tag(text))?,
-            None => seats.send(place, |member, out| member.say(text, out)),
-        }
-        Ok(())
+    /// Has somebody say something. Returns whether they could.
+    fn say(&mut self, seats: &mut Seats, place: usize, text: &str) -> Result<bool> {
+        let Some(feed) = &mut self.feed else {
+            return Ok(seats.send(place, |member, out| member.say(text, out)));
+        };
+        feed.write_all(&wire::tag(text))?;
+        Ok(true)
     }
 }
 
@@ -242,19 +264,34 @@ fn sum(seats: &Seats, of: fn(&wire::Count) -> u64) -> u64 {
     seats.counts().map(of).sum()
 }
 
-/// Everybody is cut off at once, and comes back in their turn.
-fn come_back(seats: &mut Seats, seconds: f64) -> Result<()> {
-    let members = seats.cut();
-    let (all, start) = (members.len(), Instant::now());
-    for (place, member) in members.into_iter().enumerate() {
-        while start.elapsed().as_secs_f64() / seconds * (all as f64) < place as f64 {
-            seats.turn(Duration::from_millis(1))?;
-        }
-        if let Some(member) = member {
+/// Those who were cut off and are not back. The others go on speaking meanwhile.
+#[derive(Default)]
+struct Away {
+    members: VecDeque<(usize, wire::Member)>,
+    all: usize,
+    /// When they were cut off, and within how many seconds they come.
+    since: Option<(Instant, f64)>,
+}
+
+impl Away {
+    /// Everybody is cut off at once.
+    fn all(seats: &mut Seats, seconds: f64) -> Away {
+        let members = seats.cut().into_iter().enumerate();
+        let members: VecDeque<_> = members.filter_map(|(place, member)| Some((place, member?))).collect();
+        Away { all: members.len(), members, since: Some((Instant::now(), seconds)) }
+    }
+
+    /// Whose turn it is comes back.
+    fn come_back(&mut self, seats: &mut Seats) -> Result<()> {
+        let Some((since, seconds)) = self.since else { return Ok(()) };
+        let due = (since.elapsed().as_secs_f64() / seconds * self.all as f64) as usize + 1;
+        while self.all - self.members.len() < due
+            && let Some((place, member)) = self.members.pop_front()
+        {
             seats.come_back(place, member)?;
         }
+        Ok(())
     }
-    seats.wait("a second welcome", |seats| seats.counts().all(|count| count.ready))
 }
 
 /// Makes the room, and tokens for those who speak.

@@ -121,13 +121,17 @@ impl Seats {
         Ok(())
     }
 
-    /// Somebody sends what `put` puts there.
-    pub(super) fn send(&mut self, place: usize, put: impl FnOnce(&mut Member, &mut Vec<u8>)) {
-        let Some(Some(seat)) = self.seats.get_mut(place) else { return };
+    /// Somebody sends what `put` puts there, if they are in. Returns whether they are.
+    pub(super) fn send(&mut self, place: usize, put: impl FnOnce(&mut Member, &mut Vec<u8>)) -> bool {
+        let Some(Some(seat)) = self.seats.get_mut(place) else { return false };
+        if !seat.member.count.ready {
+            return false;
+        }
         put(&mut seat.member, seat.connection.out());
         if let Err(error) = seat.connection.flush() {
             self.lose(place, &error);
         }
+        true
     }
 
     /// Of all who are there.

@@ -2,6 +2,8 @@
 //! it finds what it needs by its name.
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::websocket::{Came, Socket, frame, request};
@@ -23,6 +25,15 @@ pub(crate) struct Weir {
     last: u64,
     /// Messages that were said and not answered, for their names.
     said: u64,
+}
+
+/// What is read of a greeting.
+#[derive(Deserialize)]
+struct Welcome {
+    epoch: String,
+    seq: u64,
+    recovered: bool,
+    messages: Vec<IgnoredAny>,
 }
 
 impl Weir {
@@ -68,14 +79,11 @@ impl Weir {
             heard.count.rejects += 1;
         } else if text.contains("\"t\":\"welcome\"") {
             heard.count.ready = true;
-            // The room's own number stands before those of the messages in it, in the order of names.
-            let welcome: serde_json::Value = serde_json::from_slice(payload)?;
-            self.last = welcome["seq"].as_u64().context("no number")?;
-            heard.count.recovered = welcome["recovered"] == true;
-            self.epoch = welcome["epoch"].as_str().context("no epoch")?.to_owned();
-            if heard.count.recovered {
-                heard.count.messages +=
-                    welcome["messages"].as_array().map_or(0, |missed| missed.len() as u64);
+            let welcome: Welcome = serde_json::from_slice(payload)?;
+            (self.last, self.epoch) = (welcome.seq, welcome.epoch);
+            heard.count.recovered = welcome.recovered;
+            if welcome.recovered {
+                heard.count.messages += welcome.messages.len() as u64;
             }
         } else if text.contains("\"t\":\"bye\"") || text.contains("\"t\":\"goaway\"") {
             bail!("{text}");
