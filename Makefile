@@ -65,4 +65,4 @@ dist: web
 
 clean:
 	$(CARGO) clean
-	rm -rf web/dist web/node_modules tests/.venv tests/browser/node_modules
+	rm -rf web/dist web/node_modules tests/.venv tests/browser/node_modules tests/wire/node_modules

@@ -1,5 +1,6 @@
 // Tells scenarios to a server, in Node or in Chromium: `node tests/chat/run.mjs node|chromium`. The first line of the input says where and
-// what; `restart` on the output asks for another server, and a line on the input says that it is there.
+// what; `restart` on the output asks for another server, and a line on the input says that it is there. In Node each line `wire ...` on
+// the output has the frames of one connection.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { runScenario } from './runner.mjs';
@@ -13,10 +14,11 @@ const restart = async () => {
 };
 const url = `${origin.replace('http', 'ws')}/chat`;
 const faults = [];
+const wires = [];
 
 async function inNode() {
-  const { ChatClient } = await import('../../web/dist/weir-chat.js');
-  return (scenario, room) => runScenario(scenario, { ChatClient, url, room, tokens, restart });
+  const client = await import('../../web/dist/weir-chat.js');
+  return (scenario, room) => runScenario(scenario, { ...client, url, room, tokens, restart, wires });
 }
 
 async function inChromium() {
@@ -33,8 +35,8 @@ async function inChromium() {
   const tell = (scenario, room) =>
     page.evaluate(
       async ([scenario, env]) => {
-        const [{ ChatClient }, { runScenario }] = await Promise.all([import('/weir-chat.js'), import('/runner.mjs')]);
-        await runScenario(scenario, { ...env, ChatClient, restart: () => window.restartServer() });
+        const [client, { runScenario }] = await Promise.all([import('/weir-chat.js'), import('/runner.mjs')]);
+        await runScenario(scenario, { ...env, ...client, restart: () => window.restartServer() });
       },
       [scenario, { url, room, tokens }],
     );
@@ -50,6 +52,8 @@ const restarts = ({ scenario }) => scenario.steps.some((step) => step.restart);
 await Promise.all(scenarios.filter((one) => !restarts(one)).map(told));
 for (const one of scenarios.filter(restarts)) await told(one);
 await tell.end?.();
+wires.forEach((wire) => console.log(`wire ${JSON.stringify(wire)}`));
 faults.forEach((fault) => console.log(fault));
 console.log(`${scenarios.length - faults.length} of ${scenarios.length} told`);
-process.exit(faults.length ? 1 : 0);
+// Only when all of it is on its way: writing to a pipe takes its time.
+process.stdout.write('', () => process.exit(faults.length ? 1 : 0));

@@ -4,11 +4,12 @@
 const PATIENCE_MS = 20_000;
 
 /** What a step may be; an order says more than one of these words. */
-const VERBS = ['do', 'enter', 'say', 'send', 'item', 'lines', 'like', 'counters', 'drop', 'resume', 'bye'];
+const VERBS = ['do', 'enter', 'say', 'send', 'wire', 'item', 'lines', 'like', 'counters', 'drop', 'resume', 'bye'];
 
 /**
- * `env` has `ChatClient`, the address `url` of the chat, the id of the `room`, the `tokens` of users, and `restart()`,
- * which comes back when the server is there again.
+ * `env` has `ChatClient` and `webSockets`, the address `url` of the chat, the id of the `room`, the `tokens` of users, and
+ * `restart()`, which comes back when the server is there again. `wires`, if it is there, gets a list of what was sent on each
+ * connection.
  */
 export async function runScenario(scenario, env) {
   const actors = new Map();
@@ -45,6 +46,10 @@ async function runStep(step, actors, scenario, env) {
       const { t, cid, kind = 'text', ...body } = step.frame;
       return actor.ask({ kind, ...body }, cid, step.gets);
     }
+    case 'wire':
+      actor.frames.length = 0;
+      actor.link.send(JSON.stringify(step.frame));
+      return step.gets && actor.frame((f) => matches(f, step.gets));
     case 'do': {
       const { do: _, what, gets, ...order } = step;
       return demand(await chat.do(what, order), gets ?? { t: 'ack' });
@@ -86,7 +91,8 @@ class Actor {
 
   constructor(name, kind, env) {
     const token = kind.guest ? null : env.tokens[name];
-    this.chat = new env.ChatClient({ url: env.url, room: env.room, token });
+    const transport = { connect: (url, to) => (this.link = noted(url, to, env)) };
+    this.chat = new env.ChatClient({ url: env.url, room: env.room, token, transport });
     let last = null;
     this.chat.on('welcome', (welcome) => (last = Math.max(last ?? 0, welcome.seq)));
     this.chat.on('item', (item) => {
@@ -133,19 +139,47 @@ async function restart(actors, env) {
   await back;
 }
 
+/** A connection of a client, with a note of what is sent on it. */
+function noted(url, to, env) {
+  const note = noteOf(env);
+  const message = (text) => {
+    note('server', text);
+    to.message(text);
+  };
+  const link = env.webSockets().connect(url, { ...to, message });
+  const send = (text) => {
+    note('client', text);
+    link.send(text);
+  };
+  return { send, close: () => link.close() };
+}
+
+function noteOf({ wires }) {
+  const wire = [];
+  wires?.push(wire);
+  return (from, text) => wire.push({ from, text });
+}
+
 /** Another connection, by hand. */
-async function raw({ raw: texts, has, closed }, { url }) {
-  const socket = new WebSocket(url);
+async function raw({ raw: texts, has, closed }, env) {
+  const socket = new WebSocket(env.url);
+  const note = noteOf(env);
   const frames = [];
   let code = null;
-  socket.onmessage = ({ data }) => frames.push(JSON.parse(data));
+  socket.onmessage = ({ data }) => {
+    note('server', data);
+    frames.push(JSON.parse(data));
+  };
   socket.onclose = (event) => (code = event.code);
   await new Promise((open, failed) => {
     socket.onopen = open;
     socket.onerror = () => failed(new Error('no connection'));
   });
   socket.onerror = null;
-  texts.forEach((text) => socket.send(typeof text === 'number' ? 'x'.repeat(text) : text));
+  for (const text of texts.map((text) => (typeof text === 'number' ? 'x'.repeat(text) : text))) {
+    note('client', text);
+    socket.send(text);
+  }
   while (code === null && !(closed === undefined && frames.length > 0)) await sleep(5);
   if (has) demand(frames[0] ?? null, has);
   if (closed !== undefined) demand(code, closed);

@@ -6,6 +6,7 @@
 //! and wants a key.
 
 mod addresses;
+mod asyncapi;
 mod call;
 mod clients;
 pub mod compat;

@@ -1,4 +1,4 @@
-//! The chat wire: one WebSocket per user, JSON, as docs/en/chat-wire.md says.
+//! The chat wire: one WebSocket per user, JSON, as docs/asyncapi.json and docs/en/chat-wire.md say.
 //!
 //! ```text
 //! http ─► open (origin, handshake) ─► shard thread: reads, takes frames apart ─► room::Room
@@ -11,6 +11,7 @@
 //! hall's list of batches, never a queue.
 
 mod asked;
+pub mod asyncapi;
 mod conn;
 mod hall;
 mod hello;

@@ -55,7 +55,8 @@ fn page() -> String {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Weir API</title><style>{STYLE}</style><h1>Weir API</h1>\
          <p>Make a key with <code>weir key create NAME</code> and send it as <code>Authorization: Bearer wk_...</code>. \
-         用 <code>weir key create NAME</code> 生成密钥，放进请求头。 <a href=\"openapi.json\">OpenAPI 3.1</a></p>\
+         用 <code>weir key create NAME</code> 生成密钥，放进请求头。 <a href=\"openapi.json\">OpenAPI 3.1</a>; \
+         the chat, 聊天协议: <a href=\"asyncapi.json\">AsyncAPI 3.0</a></p>\
          {body}<h1>Types</h1>{types}</html>"
     )
 }

@@ -1,6 +1,12 @@
 //! The API as an OpenAPI 3.1 document, made of the table that dispatches it.
 
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::call::{Answer, Call};
 use super::shape::{Schemas, Shape, shape};
@@ -29,7 +35,29 @@ shape! {
 
 /// Answers with the document.
 pub(super) fn answer(_call: &Call) -> Answer {
-    Ok(Response::json(200, &document()))
+    static DOCUMENT: LazyLock<Lasting> = LazyLock::new(|| Lasting::new(document().to_string()));
+    Ok(DOCUMENT.answer())
+}
+
+/// JSON that stays the same as long as this program runs: whoever has it need not be sent it again.
+pub(super) struct Lasting {
+    body: Bytes,
+    tag: String,
+}
+
+impl Lasting {
+    /// A text of JSON that lasts.
+    pub(super) fn new(text: impl Into<Bytes>) -> Lasting {
+        let body = text.into();
+        let tag = URL_SAFE_NO_PAD.encode(Sha256::digest(&body));
+        Lasting { body, tag }
+    }
+
+    /// It as an answer.
+    pub(super) fn answer(&self) -> Response {
+        let response = Response::bytes(200, "application/json", self.body.clone());
+        response.with_etag(&self.tag).with("Cache-Control", "no-cache")
+    }
 }
 
 /// What every operation may answer, as far as it applies to it.

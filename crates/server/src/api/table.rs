@@ -10,7 +10,7 @@ use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::fault::Fault;
 use super::shape::{AppName, Schemas, Shape, StreamName};
 use super::{
-    addresses, clients, docs, forbid, live, login, openapi, recordings, relays, replays, service, streams,
+    addresses, asyncapi, clients, docs, forbid, live, login, openapi, recordings, relays, replays, service, streams,
     users, webhooks,
 };
 use crate::http::head::Method;
@@ -782,6 +782,19 @@ const SERVER: &[Operation] = &[
         done: Done::Json(200, |_| json!({"type": "object"})),
         faults: &[],
         handle: openapi::answer,
+    },
+    Operation {
+        method: Method::Get,
+        path: "asyncapi.json",
+        id: "getAsyncapi",
+        access: Access::Open,
+        about: "The wire of the chat as AsyncAPI 3.0",
+        about_zh: "聊天协议的 AsyncAPI 3.0 描述",
+        query: &[],
+        body: None,
+        done: Done::Json(200, |_| json!({"type": "object"})),
+        faults: &[],
+        handle: asyncapi::answer,
     },
     Operation {
         method: Method::Get,

@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 pub(super) const VERSION: u32 = 1;
 
 /// Deepest nesting of what a custom message carries.
-const DEPTH_MAX: u32 = 16;
+pub(super) const DEPTH_MAX: u32 = 16;
 
 /// Most likes that one report sums up: thirty taps a second for ten seconds.
-const LIKES_MAX: u64 = 300;
+pub(super) const LIKES_MAX: u64 = 300;
 
 /// What a client sent.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::gift;
 use crate::room::{Act, By, Room, act};
 
 /// Longest reason, in characters.
-const REASON_MAX: usize = 200;
+pub(super) const REASON_MAX: usize = 200;
 
 /// Has an order carried out and tells the client.
 pub(super) async fn carry_out(

@@ -637,6 +637,22 @@ fn a_served_data_folder_is_enough_for_the_command_line() {
 }
 
 #[test]
+fn documents_are_sent_to_whoever_does_not_have_them() {
+    let weir = Weir::start("", &[]);
+    for path in ["/api/v1/openapi.json", "/api/v1/asyncapi.json"] {
+        let whole = http::get(weir.http, path, "").expect("an answer");
+        json(&whole);
+        let tag = whole.header("etag").expect("an ETag");
+        assert_eq!(whole.header("cache-control"), Some("no-cache"));
+        let again = http::get(weir.http, path, &format!("If-None-Match: {tag}\r\n")).expect("an answer");
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let head = http::exchange(weir.http, request.as_bytes()).expect("an answer");
+        assert_eq!((head.status, head.header("content-length")), (200, whole.header("content-length")));
+    }
+}
+
+#[test]
 fn schemathesis_finds_nothing_that_is_not_as_the_document_says() {
     let api = Api::new();
     let _publisher = api.publish("live/room1");

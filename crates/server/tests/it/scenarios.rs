@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail, ensure};
+use control::person::Role;
 use control::room::bucket::Rate;
+use control::room::message::{Author, Body, Custom, Event, Gift, Image, Lottery, Message};
 use control::room::settings::Settings;
+use control::room::show::State;
 use serde_json::{Map, Value, json};
 use testkit::chat::ChatClient;
 
@@ -104,8 +107,22 @@ fn the_rust_client_tells_them() {
 }
 
 #[test]
-fn the_page_s_client_tells_them_in_node() {
-    told_by("node");
+fn the_page_s_client_tells_them_in_node_and_all_that_is_sent_is_as_documented() {
+    let (document, wires) = told_by("node");
+    let items: Vec<Value> = every_item()
+        .iter()
+        .map(|message| serde_json::from_slice(&weir::chat::item(message)).expect("JSON"))
+        .collect();
+    let mut judge = Command::new("node")
+        .arg(folder().join("../wire/asyncapi.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node");
+    let what = json!({"document": document, "wires": wires, "items": items}).to_string();
+    judge.stdin.take().expect("an input").write_all(what.as_bytes()).expect("node reads");
+    let output = judge.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]
@@ -113,7 +130,8 @@ fn the_page_s_client_tells_them_in_chromium() {
     told_by("chromium");
 }
 
-fn told_by(place: &str) {
+/// The document of the chat as the server gives it, and what was sent on each connection in Node.
+fn told_by(place: &str) -> (Value, Vec<Value>) {
     let (data, all) = (Folder::new("scenarios"), scenarios());
     let mut weir = Some(stage(&data, &all));
     let address = weir.as_ref().unwrap().http.to_string();
@@ -132,13 +150,17 @@ fn told_by(place: &str) {
     let tokens = tokens(weir.as_ref().unwrap(), &all);
     let what = json!({"origin": format!("http://{address}"), "scenarios": stories, "tokens": tokens});
     writeln!(input, "{what}").expect("node reads");
-    let mut said = Vec::new();
+    let document = testkit::http::get(weir.as_ref().unwrap().http, "/api/v1/asyncapi.json", "");
+    let document = crate::api::json(&document.expect("the document of the chat"));
+    let (mut said, mut wires) = (Vec::new(), Vec::new());
     for line in BufReader::new(child.stdout.take().expect("an output")).lines() {
         let line = line.expect("a line");
         if line == "restart" {
             drop(weir.take());
             weir = Some(again(&data, &address));
             writeln!(input, "done").expect("node reads");
+        } else if let Some(wire) = line.strip_prefix("wire ") {
+            wires.push(serde_json::from_str(wire).expect("frames"));
         } else {
             said.push(line);
         }
@@ -146,6 +168,74 @@ fn told_by(place: &str) {
     let status = child.wait().expect("an end");
     assert!(status.success(), "in {place}: {}", said.join("\n"));
     assert_eq!(said, [format!("{0} of {0} told", all.len())]);
+    (document, wires)
+}
+
+/// A message of every kind and every event, with as much as it can have.
+fn every_item() -> Vec<Message> {
+    let lottery = Lottery { id: "l1".into(), state: "open".into(), commitment: "9b74".into() };
+    let gift = Gift {
+        id: "rose".into(),
+        name: "玫瑰".into(),
+        icon: String::new(),
+        count: 3,
+        combo: 6,
+        price: 10,
+        ledger: 7,
+    };
+    let events = [
+        Event::State(State::Live),
+        Event::Pinned(Some(1)),
+        Event::Pinned(None),
+        Event::Recalled(1),
+        Event::Cleared(None),
+        Event::Cleared(Some("u2".into())),
+        Event::Muted("u2".into(), Some(1_795_350_455_123)),
+        Event::Muted("u2".into(), None),
+        Event::Unmuted("u2".into()),
+        Event::Removed("u2".into()),
+        Event::Silence(true),
+        Event::Changed,
+        Event::Goods(Some("g1".into())),
+        Event::Goods(None),
+        Event::Lottery(lottery),
+    ];
+    // Whoever adds one of either finds this: it is to be above, and in the document.
+    let _ = |event: Event| match event {
+        Event::State(_) | Event::Pinned(_) | Event::Recalled(_) | Event::Cleared(_) | Event::Muted(..) => {}
+        Event::Unmuted(_) | Event::Removed(_) | Event::Silence(_) | Event::Changed => {}
+        Event::Goods(_) | Event::Lottery(_) => {}
+    };
+    let _ = |body: Body| match body {
+        Body::Text(_)
+        | Body::Image(_)
+        | Body::Custom(_)
+        | Body::Gift(_)
+        | Body::Notice(_)
+        | Body::Event(_) => {}
+    };
+    let said = [
+        Body::Text("你好".into()),
+        Body::Notice("hear".into()),
+        Body::Image(Image { url: "https://x.example/a.png".into(), width: 0, height: 0 }),
+        Body::Custom(Custom { name: "vote".into(), data: r#"{"a":[1,"<b>"]}"#.into() }),
+        Body::Gift(gift),
+    ];
+    let author =
+        Author { id: "u2".into(), name: "小红".into(), avatar: String::new(), role: Role::Operator };
+    let message = |from: Option<&Author>, body| Message {
+        seq: 124,
+        at_ms: 1_795_350_455_123,
+        media_ms: from.map(|_| 61_250),
+        from: from.cloned().map(Into::into),
+        cid: from.map(|_| "c1".to_owned()).unwrap_or_default(),
+        reply_to: from.map(|_| 12),
+        mentions: from.map(|_| "u1".to_owned()).into_iter().collect(),
+        body,
+    };
+    let said = said.map(|body| message(Some(&author), body));
+    let happened = events.map(|event| message(None, Body::Event(event)));
+    said.into_iter().chain(happened).chain([message(None, Body::Notice("hear".into()))]).collect()
 }
 
 /// Who takes part in one of them.
@@ -215,7 +305,8 @@ impl Cast<'_> {
             return raw(weir, step);
         }
         let known = |verb: &&str| step[*verb].is_string();
-        let verbs = ["enter", "say", "send", "item", "lines", "like", "counters", "drop", "resume", "bye"];
+        let verbs =
+            ["enter", "say", "send", "wire", "item", "lines", "like", "counters", "drop", "resume", "bye"];
         // An order says what besides.
         let verb = ["do"].iter().chain(&verbs).find(|verb| known(verb)).context("no such step")?;
         let name = step[*verb].as_str().unwrap_or_default().to_owned();
@@ -227,6 +318,14 @@ impl Cast<'_> {
         match *verb {
             "say" => actor.ask(json!({"t": "send", "cid": step["cid"], "text": step["text"]}), gets),
             "send" => actor.ask(step["frame"].clone(), gets),
+            "wire" => {
+                let client = actor.client()?;
+                client.send(&step["frame"])?;
+                if gets.is_null() {
+                    return Ok(());
+                }
+                client.wait_for(|frame| matches(frame, gets)).map(drop)
+            }
             "do" => {
                 let mut order = step.clone();
                 order["t"] = "do".into();
