@@ -223,6 +223,7 @@ pub fn list(data: &Path) -> anyhow::Result<Vec<Key>> {
 /// Makes a key, and returns what is shown once.
 pub fn create(data: &Path, name: &str, scope: Scope, created_at: String) -> anyhow::Result<Secret> {
     make_folder(data)?;
+    let _alone = alone(data)?;
     let mut keys = list(data)?;
     ensure!(keys.iter().all(|key| key.name != name), "there is a key called {name} already");
     ensure!(keys.len() < KEYS_MAX, "there are {KEYS_MAX} keys, which is the most: delete one");
@@ -234,6 +235,8 @@ pub fn create(data: &Path, name: &str, scope: Scope, created_at: String) -> anyh
 
 /// Takes a key back. Returns whether there was one of this name.
 pub fn delete(data: &Path, name: &str) -> anyhow::Result<bool> {
+    // Without a folder there are no keys.
+    let _alone = data.exists().then(|| alone(data)).transpose()?;
     let mut keys = list(data)?;
     let count = keys.len();
     keys.retain(|key| key.name != name);
@@ -262,6 +265,13 @@ pub fn local(data: &Path) -> anyhow::Result<Option<Local>> {
 pub fn is_name(name: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good)
+}
+
+/// Until this is dropped, no other program changes the keys: of two that make one at once, neither loses the other's.
+fn alone(data: &Path) -> anyhow::Result<fs::File> {
+    let folder = fs::File::open(data).with_context(|| format!("cannot open {}", data.display()))?;
+    folder.lock().with_context(|| format!("cannot lock {}", data.display()))?;
+    Ok(folder)
 }
 
 fn path(data: &Path) -> PathBuf {
@@ -325,6 +335,17 @@ mod tests {
 
     use super::*;
     use crate::scratch::Scratch;
+
+    #[test]
+    fn keys_that_are_made_at_once_are_all_good() {
+        let folder = Scratch::new();
+        let make = |number: u32| create(folder.path(), &format!("k{number}"), Scope::Read, String::new());
+        std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..16).map(|number| scope.spawn(move || make(number).unwrap())).collect();
+            makers.into_iter().for_each(|maker| drop(maker.join().unwrap()));
+        });
+        assert_eq!(list(folder.path()).unwrap().len(), 16);
+    }
 
     #[test]
     fn a_key_is_good_from_its_making_to_its_end_without_a_restart() {
