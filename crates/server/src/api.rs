@@ -32,6 +32,7 @@ mod service;
 mod shape;
 mod streams;
 mod table;
+mod text;
 mod users;
 mod webhooks;
 
@@ -69,7 +70,8 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, client: Client) ->
         Err(bad) => return Response::error(400, "bad_query", &bad.to_string(), &bad.message_zh()),
     };
     let (app, head, key) = (app.clone(), head.clone(), String::new());
-    let mut call = Call { app, head, query, names, body, peer: client.peer, id: client.id, key };
+    let wants_body = operation.body.as_ref().is_some_and(|body| !body.optional);
+    let mut call = Call { app, head, query, names, body, wants_body, peer: client.peer, id: client.id, key };
     if operation.access == Access::Open {
         return run(operation, &call, None);
     }

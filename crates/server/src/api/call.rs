@@ -38,6 +38,8 @@ pub(super) struct Call {
     pub(super) names: Vec<String>,
     /// Its body.
     pub(super) body: Bytes,
+    /// Whether it must have one.
+    pub(super) wants_body: bool,
     /// Where it comes from.
     pub(super) peer: IpAddr,
     /// The number of its connection.
@@ -79,7 +81,12 @@ impl Call {
                 return Err(bad(format!("{name} must be {en}"), format!("参数 {name} 应为{zh}")));
             }
         }
-        Ok(())
+        match known.iter().find(|parameter| parameter.needed && self.parameter(parameter.name).is_none()) {
+            Some(Parameter { name, about, .. }) => {
+                Err(bad(format!("say {name}: {about}"), format!("缺少参数 {name}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The value of a parameter, if it came and is not empty.
@@ -104,8 +111,11 @@ impl Call {
         Ok(Path { app: app.clone(), stream: stream.clone() })
     }
 
-    /// The body as a value; what has no body has the value of `{}`.
+    /// The body as a value; what has no body, where it may be so, has the value of `{}`.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Response> {
+        if self.body.is_empty() && self.wants_body {
+            return Err(Response::error(400, "bad_body", "send a body of JSON", "缺少请求体（JSON）"));
+        }
         let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
         if !self.body.is_empty() {
             let media_type = self.head.header("content-type").unwrap_or_default();

@@ -111,7 +111,7 @@ fn kind(schema: &Json) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
         return format!("<a href=\"#{name}\">{name}</a>");
     }
-    if let Some(choices) = schema["anyOf"].as_array() {
+    if let Some(choices) = schema["anyOf"].as_array().filter(|_| schema["type"].is_null()) {
         return choices.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     if let Some(values) = schema["enum"].as_array() {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::call::{Answer, Call, bad};
 use super::shape::{Schemas, Shape, shape};
+use super::text::UserId;
 use crate::http::response::Response;
 use crate::store::Store;
 use crate::store::gifts::{Claim, Claimed, Gift, WhichClaims};
@@ -58,8 +59,6 @@ bounded! {
     MaxCount(f64) = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX};
     /// A place in a list.
     Position(f64) = {"type": "integer", "minimum": 0, "maximum": POSITION_MAX};
-    /// Somebody.
-    User(String) = {"type": "string", "minLength": 1, "maxLength": control::person::ID_MAX};
 }
 
 /// Whether a gift must be claimed before it can be sent.
@@ -99,7 +98,7 @@ shape! {
     /// Who is to have a gift for nothing.
     in struct ClaimWish {
         /// The user's id.
-        user: User,
+        user: UserId,
     }
 }
 

@@ -9,6 +9,7 @@ use super::messages::flush;
 use super::once;
 use super::rooms::{act, find, id, line, store, url};
 use super::shape::{Schemas, Shape, Whole, shape};
+use super::text::{GoodsId, Line, Link, Web};
 use crate::http::response::Response;
 use crate::room::Act;
 use crate::store::rooms::{GOODS_MAX, Goods, Price, PutGoods};
@@ -42,13 +43,13 @@ shape! {
     /// Goods to be put on the shelf, or to be changed.
     in struct GoodsWish {
         /// Its id: 1 to 64 letters, digits, `_`, `-` and `.`; one is made when left out. When changing, it is in the path.
-        id: Option<String>,
+        id: Option<GoodsId>,
         /// What it is called.
-        name: String,
+        name: Line<NAME_MAX>,
         /// Its picture, as an http or https address.
-        cover: Option<String>,
+        cover: Option<Web>,
         /// A page, or a mini-program's path.
-        url: Option<String>,
+        url: Option<Link>,
         /// What it costs, in the smallest unit of your money.
         price: Whole,
         /// With `range`: up to so much. With `discount`: so much before.
@@ -124,7 +125,7 @@ pub(super) fn add(call: &Call) -> Answer {
     find(call)?;
     let given = wish.id.take();
     let goods_id = match &given {
-        Some(id) => id.clone(),
+        Some(id) => id.0.clone(),
         None => once::id(call)?,
     };
     let goods = goods_of(wish, goods_id)?;
@@ -144,7 +145,7 @@ pub(super) fn update(call: &Call) -> Answer {
     let mut wish: GoodsWish = call.body()?;
     find(call)?;
     let goods_id = call.names.get(1).cloned().unwrap_or_default();
-    if wish.id.take().is_some_and(|other| other != goods_id) {
+    if wish.id.take().is_some_and(|other| other.0 != goods_id) {
         return Err(bad("the id is in the path and does not change", "编号在路径中，不能修改"));
     }
     let goods = goods_of(wish, goods_id)?;
@@ -238,7 +239,7 @@ fn goods_of(wish: GoodsWish, id: String) -> Result<Goods, Response> {
             "price_to 用于 range 和 discount，且不能小于 price",
         )
     })?;
-    let link = wish.url.unwrap_or_default();
+    let link = wish.url.map(|url| url.0).unwrap_or_default();
     if link.len() > LINK_MAX
         || link.chars().any(char::is_control)
         || link.to_lowercase().starts_with("javascript:")
@@ -251,8 +252,8 @@ fn goods_of(wish: GoodsWish, id: String) -> Result<Goods, Response> {
     Ok(Goods {
         id,
         position: 0,
-        name: line("name", wish.name, 1, NAME_MAX)?,
-        cover: url("cover", wish.cover.unwrap_or_default())?,
+        name: line("name", wish.name.0, 1, NAME_MAX)?,
+        cover: url("cover", wish.cover.map(|cover| cover.0).unwrap_or_default())?,
         url: link,
         price,
         on_shelf: wish.on_shelf.unwrap_or(true),

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::call::{Answer, Call, bad};
 use super::gifts::{database, no_room, room, store, there, whole};
 use super::rooms::by;
-use super::shape::{Schemas, Shape, Span, shape};
+use super::shape::{Schemas, Shape, shape};
+use super::text::Within;
 use crate::http::response::Response;
 use crate::lottery::{self, Wish};
 use crate::room::Refusal;
@@ -17,10 +18,10 @@ use crate::time::rfc3339;
 const TEXT_MAX: usize = 64;
 
 /// How long one can take part when nobody says, in seconds.
-const SECONDS: i64 = 300;
+const SECONDS: u32 = 300;
 
 /// How long at most.
-const SECONDS_MAX: i64 = 24 * 3_600;
+const SECONDS_MAX: u32 = 24 * 3_600;
 
 /// A short text.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -71,7 +72,7 @@ shape! {
         /// The text, or the gift's id.
         what: Option<Short>,
         /// For how long one can take part, to a day; 300 when left out.
-        seconds: Option<Span>,
+        seconds: Option<Within<1, SECONDS_MAX>>,
         /// Whether the server draws it then, unless somebody did before; true when left out.
         auto: Option<bool>,
     }
@@ -148,14 +149,12 @@ pub(super) fn open(call: &Call) -> Answer {
             "take_part 为 text 或 gift 时须有 what，为 present 时不能有",
         )
     })?;
-    let seconds = wish.seconds.map_or(Ok(SECONDS), Span::seconds)?;
-    if seconds > SECONDS_MAX {
-        return Err(bad("seconds must be a day at most", "seconds 最长一天"));
-    }
+    let seconds = wish.seconds.map_or(Some(SECONDS), Within::get);
+    let seconds = seconds.ok_or_else(|| bad("seconds must be 1 to a day", "seconds 应为 1 秒到一天"))?;
     let winners =
         wish.winners.map_or(Ok(1), |winners| whole("winners", winners.0, 1, u64::from(WINNERS_MAX)))?;
     let winners = u32::try_from(winners).unwrap_or(1);
-    let until_ms = call.app.clock.unix_ms() + seconds * 1_000;
+    let until_ms = call.app.clock.unix_ms() + i64::from(seconds) * 1_000;
     let wish = Wish { prize, winners, take_part, until_ms, auto: wish.auto.unwrap_or(true) };
     let opened = call.wait(lottery::open(&call.app, room, &by(call), wish));
     let opened = opened.map_err(refuse)?.ok_or_else(|| {

@@ -10,6 +10,7 @@ use super::call::{Answer, Call, bad};
 use super::fault::Fault;
 use super::rooms::{Free, PersonWish, act, author, by, find, id, line, store, url, user, viewer};
 use super::shape::{Schemas, Shape, Whole, shape};
+use super::text::{CustomName, UserId, Web, Words};
 use crate::chat::item;
 use crate::http::response::Response;
 use crate::room::Act;
@@ -71,15 +72,15 @@ shape! {
         /// `text` when left out; `notice` is shown as an announcement.
         kind: Option<Kind>,
         /// Text and notice: what is said, at most 2,000 characters.
-        text: Option<String>,
+        text: Option<Words>,
         /// Image: where it is.
-        url: Option<String>,
+        url: Option<Web>,
         /// Image: in pixels.
         width: Option<Whole>,
         /// Image: in pixels.
         height: Option<Whole>,
         /// Custom: which kind; letters, digits, `_`, `-` and `.`.
-        name: Option<String>,
+        name: Option<CustomName>,
         /// Custom: a JSON object of at most 12 KiB.
         data: Option<Free>,
     }
@@ -87,7 +88,7 @@ shape! {
     /// Whose messages are taken away.
     in struct ClearWish {
         /// Somebody's; everybody's when left out.
-        user: Option<String>,
+        user: Option<UserId>,
     }
 
     /// Which message is pinned.
@@ -191,11 +192,11 @@ pub(super) fn say(call: &Call) -> Answer {
     };
     let body = match wish.kind.unwrap_or(Kind::Text) {
         kind @ (Kind::Text | Kind::Notice) => {
-            let text = words(wish.text.unwrap_or_default())?;
+            let text = words(wish.text.map(|text| text.0).unwrap_or_default())?;
             if kind == Kind::Text { Body::Text(text) } else { Body::Notice(text) }
         }
         Kind::Image => {
-            let url = url("url", wish.url.unwrap_or_default())?;
+            let url = url("url", wish.url.map(|url| url.0).unwrap_or_default())?;
             if url.is_empty() || url.len() > URL_MAX {
                 return Err(bad("an image needs url", "图片消息需要 url"));
             }
@@ -205,7 +206,7 @@ pub(super) fn say(call: &Call) -> Answer {
             Body::Image(Image { url, width, height })
         }
         Kind::Custom => {
-            let name = line("name", wish.name.unwrap_or_default(), 1, NAME_MAX)?;
+            let name = line("name", wish.name.map(|name| name.0).unwrap_or_default(), 1, NAME_MAX)?;
             if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)) {
                 return Err(bad("name must be letters, digits, _ - .", "name 只能有字母、数字、_ - ."));
             }
@@ -238,7 +239,7 @@ pub(super) fn recall(call: &Call) -> Answer {
 pub(super) fn clear(call: &Call) -> Answer {
     let wish: ClearWish = call.body()?;
     find(call)?;
-    let whose = wish.user.map(user).transpose()?;
+    let whose = wish.user.map(|whose| user(whose.0)).transpose()?;
     act(call, Act::Clear(whose))?;
     Ok(Response::empty(204))
 }

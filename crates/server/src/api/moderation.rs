@@ -7,6 +7,7 @@ use super::call::{Answer, Call, bad, reason};
 use super::fault::Fault;
 use super::rooms::{act, by, find, id, line, store, user};
 use super::shape::{Schemas, Shape, Span, shape};
+use super::text::{Address, Line, UserId};
 use crate::http::response::Response;
 use crate::room::{self, Act};
 use crate::store::rooms::{Sanction, Word};
@@ -64,9 +65,9 @@ shape! {
         /// `mute`: speak. `ban`: be here; ends their connections. `hide`: be seen by others, without being told.
         kind: What,
         /// Somebody by id; or
-        user: Option<String>,
+        user: Option<UserId>,
         /// whoever comes from this address.
-        ip: Option<String>,
+        ip: Option<Address>,
         /// For so many seconds; for good when left out.
         seconds: Option<Span>,
         /// What for, for the record.
@@ -82,7 +83,7 @@ shape! {
     /// A word that is not said.
     in struct WordWish {
         /// The word, 1 to 64 characters.
-        word: String,
+        word: Line<WORD_MAX>,
         /// `replace`: with asterisks. `hold`: somebody looks at the message first. `refuse`.
         action: Action,
     }
@@ -90,8 +91,18 @@ shape! {
     /// Somebody to be put out.
     in struct KickWish {
         /// Who.
-        user: String,
+        user: UserId,
     }
+}
+
+/// The schema of a sanction to be put: of its two subjects there is one.
+pub(super) fn sanction_schema(known: &mut Schemas) -> Value {
+    let named = SanctionWish::schema(known);
+    if let Some(schema) = known.get_mut("SanctionWish") {
+        let one = |is: &str, is_not: &str| json!({"required": [is], "properties": {is: {"type": "string"}, is_not: {"type": "null"}}});
+        schema["oneOf"] = json!([one("user", "ip"), one("ip", "user")]);
+    }
+    named
 }
 
 shape! {
@@ -191,7 +202,7 @@ pub(super) fn sanctions(call: &Call) -> Answer {
 pub(super) fn put_sanction(call: &Call) -> Answer {
     let wish: SanctionWish = call.body()?;
     place(call)?;
-    let subject = subject(wish.user, wish.ip.as_deref())?;
+    let subject = subject(wish.user.map(|user| user.0), wish.ip.as_ref().map(|ip| ip.0.as_str()))?;
     let seconds = wish.seconds.map(Span::seconds).transpose()?.map(i64::unsigned_abs);
     let reason = reason(&wish.reason.unwrap_or_default());
     let kind = Kind::from(wish.kind);
@@ -234,7 +245,7 @@ pub(super) fn lift(call: &Call) -> Answer {
 pub(super) fn kick(call: &Call) -> Answer {
     let wish: KickWish = call.body()?;
     find(call)?;
-    act(call, Act::Kick(user(wish.user)?))?;
+    act(call, Act::Kick(user(wish.user.0)?))?;
     Ok(Response::empty(204))
 }
 
@@ -265,7 +276,7 @@ pub(super) fn put_words(call: &Call) -> Answer {
                 Action::Hold => "hold",
                 Action::Refuse => "refuse",
             };
-            let word = line("word", word, 1, WORD_MAX)?;
+            let word = line("word", word.0, 1, WORD_MAX)?;
             Ok(Word { room: room.clone(), word, action: action.to_owned() })
         })
         .collect::<Result<_, Response>>()?;

@@ -2,15 +2,13 @@
 
 use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::call::{Answer, Call};
 use super::shape::{Schemas, Shape, shape};
-use super::table::{self, Access, Done, Operation};
+use super::table::{self, Access, Done, Operation, Parameter};
 use crate::http::head::Method;
 use crate::http::response::Response;
 use crate::operator::keys::Scope;
@@ -39,6 +37,9 @@ pub(super) fn answer(_call: &Call) -> Answer {
     Ok(DOCUMENT.answer())
 }
 
+/// Bytes of the hash that names a version of a document.
+const TAG_BYTES: usize = 16;
+
 /// JSON that stays the same as long as this program runs: whoever has it need not be sent it again.
 pub(super) struct Lasting {
     body: Bytes,
@@ -49,7 +50,7 @@ impl Lasting {
     /// A text of JSON that lasts.
     pub(super) fn new(text: impl Into<Bytes>) -> Lasting {
         let body = text.into();
-        let tag = URL_SAFE_NO_PAD.encode(Sha256::digest(&body));
+        let tag = Sha256::digest(&body).iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Lasting { body, tag }
     }
 
@@ -134,7 +135,7 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
         |name| json!({"name": name, "in": "path", "required": true, "schema": table::path_schema(name)}),
     );
     let in_query = operation.query.iter().filter(|parameter| parameter.value != table::Value::Anything).map(|parameter| {
-        json!({"name": parameter.name, "in": "query", "required": false, "description": parameter.about, "schema": parameter.value.schema()})
+        json!({"name": parameter.name, "in": "query", "required": parameter.needed, "description": parameter.about, "schema": schema_of(parameter)})
     });
     let once = (operation.method == Method::Post && matches!(operation.access, Access::Key(_))).then(|| {
         json!({"name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "pattern": format!("^[!-~]{{1,{}}}$", super::once::KEY_MAX)},
@@ -180,6 +181,14 @@ fn describe(operation: &Operation, error: &Value, known: &mut Schemas) -> Value 
         described["x-scope"] = json!(scope.name());
     }
     described
+}
+
+fn schema_of(parameter: &Parameter) -> Value {
+    let mut schema = parameter.value.schema();
+    if parameter.needed && schema["type"] == "string" {
+        schema["minLength"] = 1.into();
+    }
+    schema
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::call::{Answer, Call};
 use super::fault::Fault;
 use super::rooms::{find, id, store, user};
 use super::shape::shape;
+use super::text::UserId;
 use crate::http::response::Response;
 use crate::time::rfc3339;
 
@@ -14,7 +15,7 @@ shape! {
     /// Somebody who wants to be told when it begins.
     in struct ReminderWish {
         /// Who.
-        user: String,
+        user: UserId,
     }
 }
 
@@ -228,7 +229,7 @@ pub(super) fn reminders(call: &Call) -> Answer {
 pub(super) fn remind(call: &Call) -> Answer {
     let wish: ReminderWish = call.body()?;
     find(call)?;
-    let user = user(wish.user)?;
+    let user = user(wish.user.0)?;
     let done = call.wait(store(call)?.remind(id(call), &user, call.app.clock.unix_ms()));
     match done.map_err(Fault::database)? {
         true => Ok(Response::empty(204)),

@@ -3,9 +3,10 @@
 mod state;
 mod wish;
 
-use control::room::about::{About, Host};
+use control::room::about::{About, Host, TITLE_MAX};
 use control::room::is_id;
-use control::room::settings::Settings;
+use control::room::message::TEXT_MAX;
+use control::room::settings::{ROOM_RATE_MAX, SLOW_MAX, Settings};
 use control::room::show::{Happening, Refused, State};
 use serde_json::{Value, json};
 
@@ -16,7 +17,8 @@ pub(super) use wish::{author, line, url, user};
 use super::call::{Answer, Call, bad};
 use super::fault::Fault;
 use super::once;
-use super::shape::{Moment, Schemas, Shape, Span, Whole, shape};
+use super::shape::{Schemas, Shape, Span, shape};
+use super::text::{Avatar, Line, PersonName, RoomId, StreamPath, UserId, Web, When, Within};
 use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
@@ -24,6 +26,12 @@ use crate::room::{self, Act, By};
 use crate::store::rooms::{self as kept, After};
 use crate::store::{self, Filter, Page, Rooms};
 use crate::time::rfc3339;
+
+/// Most messages of one person per second that a room may allow.
+const USER_RATE_MAX: u32 = 100;
+
+/// Most messages at once.
+const BURST_MAX: u32 = 1_000;
 
 /// Any JSON object: what it holds is between the operator's programs.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -68,25 +76,25 @@ shape! {
     /// A room to be made.
     in struct RoomWish {
         /// Its id: 1 to 64 letters, digits, `_` and `-`; one is made when left out.
-        id: Option<String>,
+        id: Option<RoomId>,
         /// What it is called.
-        title: String,
+        title: Line<TITLE_MAX>,
         /// Whose show it is.
         host: PersonWish,
         /// Who else is on the host's side; at most 50.
         crew: Option<Vec<CrewWish>>,
         /// Its stream, as APP/STREAM; `live/ID` when left out.
-        stream: Option<String>,
+        stream: Option<StreamPath>,
         /// A picture before the show, as an http or https address.
-        cover: Option<String>,
+        cover: Option<Web>,
         /// A picture for whoever passes it on; the cover when left out.
-        share_image: Option<String>,
+        share_image: Option<Web>,
         /// When it is to begin: shown to people, and no more.
-        starts_at: Option<Moment>,
+        starts_at: Option<When>,
         /// From when on it may be pushed to.
-        valid_from: Option<Moment>,
+        valid_from: Option<When>,
         /// Until when it may be pushed to; then it ends.
-        valid_until: Option<Moment>,
+        valid_until: Option<When>,
         /// Its rules; what is left out has its usual value.
         settings: Option<RulesWish>,
         /// Whatever you keep with it: a JSON object of at most 4 KiB.
@@ -96,23 +104,23 @@ shape! {
     /// What is to change of a room. What is left out stays as it is.
     in struct RoomChange {
         /// What it is called.
-        title: Option<String>,
+        title: Option<Line<TITLE_MAX>>,
         /// Whose show it is.
         host: Option<PersonWish>,
         /// Who else is on the host's side, all of them.
         crew: Option<Vec<CrewWish>>,
         /// Its stream, as APP/STREAM.
-        stream: Option<String>,
+        stream: Option<StreamPath>,
         /// A picture before the show; empty: none.
-        cover: Option<String>,
+        cover: Option<Web>,
         /// A picture for whoever passes it on; empty: the cover.
-        share_image: Option<String>,
+        share_image: Option<Web>,
         /// When it is to begin; empty: not said.
-        starts_at: Option<Moment>,
+        starts_at: Option<When>,
         /// From when on it may be pushed to; empty: from now.
-        valid_from: Option<Moment>,
+        valid_from: Option<When>,
         /// Until when it may be pushed to; empty: for good.
-        valid_until: Option<Moment>,
+        valid_until: Option<When>,
         /// Rules that change.
         settings: Option<RulesWish>,
         /// Whatever you keep with it, all of it.
@@ -122,17 +130,17 @@ shape! {
     /// A person.
     in struct PersonWish {
         /// Who, as in user tokens.
-        id: String,
+        id: UserId,
         /// Under which name.
-        name: Option<String>,
+        name: Option<PersonName>,
         /// With which picture, as an http or https address.
-        avatar: Option<String>,
+        avatar: Option<Avatar>,
     }
 
     /// Somebody of the host's side.
     in struct CrewWish {
         /// Who, as in user tokens.
-        id: String,
+        id: UserId,
         /// `assistant` keeps order; `cohost` is on stage as well.
         role: Rank,
     }
@@ -142,19 +150,19 @@ shape! {
         /// Whether people without a token may be here; they read and like.
         guests: Option<bool>,
         /// Messages of one person per second, 1 to 100.
-        user_per_second: Option<Whole>,
+        user_per_second: Option<Within<1, USER_RATE_MAX>>,
         /// Messages of one person at once, 1 to 1,000.
-        user_burst: Option<Whole>,
+        user_burst: Option<Within<1, BURST_MAX>>,
         /// Messages of all viewers per second, 1 to 500.
-        room_per_second: Option<Whole>,
+        room_per_second: Option<Within<1, ROOM_RATE_MAX>>,
         /// Messages of all viewers at once, 1 to 1,000.
-        room_burst: Option<Whole>,
+        room_burst: Option<Within<1, BURST_MAX>>,
         /// Seconds between two messages of one viewer, to 3,600; 0: no slow mode.
-        slow_seconds: Option<Whole>,
+        slow_seconds: Option<Within<0, SLOW_MAX>>,
         /// Longest text, in characters, 1 to 2,000.
-        text_max: Option<Whole>,
+        text_max: Option<Within<1, { TEXT_MAX as u32 }>>,
         /// Seconds within which a viewer may not say the same again, to 3,600; 0: they may.
-        repeat_seconds: Option<Whole>,
+        repeat_seconds: Option<Within<0, SLOW_MAX>>,
         /// Nobody but the host's side speaks.
         silent: Option<bool>,
         /// Whether viewers may like.
@@ -396,7 +404,7 @@ pub(super) fn create(call: &Call) -> Answer {
     let wish: RoomWish = call.body()?;
     let given = wish.id.is_some();
     let id = match wish.id {
-        Some(id) => id,
+        Some(id) => id.0,
         None => once::id(call)?,
     };
     if !is_id(&id) {
@@ -429,7 +437,7 @@ pub(super) fn create(call: &Call) -> Answer {
         title: Some(wish.title),
         host: Some(wish.host),
         crew: wish.crew,
-        stream: Some(wish.stream.unwrap_or_else(|| about.stream.clone())),
+        stream: Some(wish.stream.unwrap_or_else(|| StreamPath(about.stream.clone()))),
         cover: wish.cover,
         share_image: wish.share_image,
         starts_at: wish.starts_at,

@@ -10,8 +10,8 @@ use super::call::{Answer, Call, LIMIT_MAX, REASON_MAX};
 use super::fault::Fault;
 use super::shape::{AppName, Schemas, Shape, StreamName};
 use super::{
-    addresses, asyncapi, clients, docs, forbid, live, login, openapi, recordings, relays, replays, service, streams,
-    users, webhooks,
+    addresses, asyncapi, clients, docs, forbid, live, login, openapi, recordings, relays, replays, service,
+    streams, text, users, webhooks,
 };
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
@@ -61,6 +61,8 @@ pub(super) struct Parameter {
     pub(super) value: Value,
     /// What it does.
     pub(super) about: &'static str,
+    /// Whether it must be there.
+    pub(super) needed: bool,
 }
 
 /// What a parameter may be.
@@ -74,6 +76,12 @@ pub(super) enum Value {
     Name,
     /// Any text without control characters.
     Text,
+    /// The id of a user.
+    User,
+    /// An IP address.
+    Address,
+    /// Whatever an answer gave to ask on with, and how it looks.
+    Next(&'static str),
     /// Any parameters at all.
     Anything,
 }
@@ -106,6 +114,7 @@ pub(super) const LIMIT: Parameter = Parameter {
     name: "limit",
     value: Value::Number(1, LIMIT_MAX as u64),
     about: "most items in the answer; 50 when left out",
+    needed: false,
 };
 
 const NOT_ON_AIR: (u16, &str) = (404, "`not_on_air`: nobody publishes this stream");
@@ -138,8 +147,9 @@ const SERVER: &[Operation] = &[
                 name: "after",
                 value: Value::Name,
                 about: "begin behind this APP/STREAM: the `next` of the page before",
+                needed: false,
             },
-            Parameter { name: "app", value: Value::Name, about: "only streams of this app" },
+            Parameter { name: "app", value: Value::Name, about: "only streams of this app", needed: false },
         ],
         body: None,
         done: Done::Json(200, streams::StreamList::schema),
@@ -256,7 +266,12 @@ const SERVER: &[Operation] = &[
         about_zh: "当前禁播的流，按名称排序，含配置文件里写的",
         query: &[
             LIMIT,
-            Parameter { name: "after", value: Value::Name, about: "begin behind this APP/STREAM" },
+            Parameter {
+                name: "after",
+                value: Value::Name,
+                about: "begin behind this APP/STREAM",
+                needed: false,
+            },
         ],
         body: None,
         done: Done::Json(200, forbid::ForbiddenList::schema),
@@ -276,13 +291,25 @@ const SERVER: &[Operation] = &[
                 name: "after",
                 value: Value::Number(0, u64::MAX),
                 about: "begin behind this number: the `next` of the page before",
+                needed: false,
             },
-            Parameter { name: "stream", value: Value::Name, about: "only those of this APP/STREAM" },
-            Parameter { name: "role", value: Value::OneOf(&["publisher", "viewer"]), about: "only these" },
+            Parameter {
+                name: "stream",
+                value: Value::Name,
+                about: "only those of this APP/STREAM",
+                needed: false,
+            },
+            Parameter {
+                name: "role",
+                value: Value::OneOf(&["publisher", "viewer"]),
+                about: "only these",
+                needed: false,
+            },
             Parameter {
                 name: "wire",
                 value: Value::Text,
                 about: "only those with this protocol, such as `rtmp` or `ws-flv`",
+                needed: false,
             },
         ],
         body: None,
@@ -310,7 +337,12 @@ const SERVER: &[Operation] = &[
         access: WRITE,
         about: "End a client's connection within about a second. It may come back: forbid its stream to keep it out",
         about_zh: "约一秒内断开一个客户端；它还可以再连，要拒绝请禁播",
-        query: &[Parameter { name: "reason", value: Value::Text, about: "what the client is told" }],
+        query: &[Parameter {
+            name: "reason",
+            value: Value::Text,
+            about: "what the client is told",
+            needed: false,
+        }],
         body: None,
         done: Done::Nothing(202),
         faults: &[NO_CLIENT],
@@ -329,6 +361,7 @@ const SERVER: &[Operation] = &[
                 name: "after",
                 value: Value::Number(0, u64::MAX),
                 about: "begin behind this number: the `next` of the page before",
+                needed: false,
             },
         ],
         body: None,
@@ -451,7 +484,7 @@ const SERVER: &[Operation] = &[
         access: Access::Open,
         about: "For pages: streams on air that anybody may play; at most 200",
         about_zh: "供网页使用：任何人都可播放的正在直播的流，最多 200 路",
-        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        query: &[Parameter { name: "*", value: Value::Anything, about: "", needed: false }],
         body: None,
         done: Done::Json(200, live::LiveList::schema),
         faults: &[],
@@ -470,28 +503,38 @@ const SERVER: &[Operation] = &[
                 name: "before",
                 value: Value::Text,
                 about: "only recordings older than this id: the `next` of the page before",
+                needed: false,
             },
-            Parameter { name: "app", value: Value::Name, about: "only those of this app" },
-            Parameter { name: "stream", value: Value::Name, about: "only those of streams of this name" },
+            Parameter { name: "app", value: Value::Name, about: "only those of this app", needed: false },
+            Parameter {
+                name: "stream",
+                value: Value::Name,
+                about: "only those of streams of this name",
+                needed: false,
+            },
             Parameter {
                 name: "state",
                 value: Value::OneOf(&["recording", "paused", "finished", "failed"]),
                 about: "only these",
+                needed: false,
             },
             Parameter {
                 name: "from_ms",
                 value: Value::Number(0, i64::MAX as u64),
                 about: "only those that had not ended at this time, in milliseconds since 1970",
+                needed: false,
             },
             Parameter {
                 name: "to_ms",
                 value: Value::Number(0, i64::MAX as u64),
                 about: "only those that began before this time, in milliseconds since 1970",
+                needed: false,
             },
             Parameter {
                 name: "hidden",
                 value: Value::OneOf(&["true", "false"]),
                 about: "false: without those that viewers are not shown",
+                needed: false,
             },
         ],
         body: None,
@@ -666,17 +709,20 @@ const SERVER: &[Operation] = &[
                 name: "before",
                 value: Value::Number(0, i64::MAX as u64),
                 about: "begin behind this one: the `next` of the page before",
+                needed: false,
             },
-            Parameter { name: "endpoint", value: Value::Text, about: "only to this webhook" },
+            Parameter { name: "endpoint", value: Value::Text, about: "only to this webhook", needed: false },
             Parameter {
                 name: "state",
                 value: Value::OneOf(webhooks::STATES),
                 about: "only in this state; `failed` was given up",
+                needed: false,
             },
             Parameter {
                 name: "event",
                 value: Value::Text,
                 about: "only of this event, such as stream.started or stream.*",
+                needed: false,
             },
         ],
         body: None,
@@ -735,7 +781,7 @@ const SERVER: &[Operation] = &[
         access: Access::OpenWaiting,
         about: "For pages: one stream, to whoever may play it; the query carries the signature of its play address",
         about_zh: "供网页使用：一路流，须有权播放；参数里带播放地址的签名",
-        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        query: &[Parameter { name: "*", value: Value::Anything, about: "", needed: false }],
         body: None,
         done: Done::Json(200, live::LiveStream::schema),
         faults: &[
@@ -755,7 +801,7 @@ const SERVER: &[Operation] = &[
         access: Access::OpenWaiting,
         about: "For pages: one recorded show, to whoever may play it; the query carries the signature of its address",
         about_zh: "供网页使用：一场录制的回放，须有权播放；参数里带回放地址的签名",
-        query: &[Parameter { name: "*", value: Value::Anything, about: "" }],
+        query: &[Parameter { name: "*", value: Value::Anything, about: "", needed: false }],
         body: None,
         done: Done::Json(200, replays::Replay::schema),
         faults: &[
@@ -884,7 +930,7 @@ impl Value {
                 fits.then_some(())
                     .ok_or_else(|| ("a name, such as live/room1".into(), "名称，如 live/room1".into()))
             }
-            Value::Text => {
+            Value::Text | Value::User | Value::Address | Value::Next(_) => {
                 let fits = text.chars().count() <= REASON_MAX;
                 fits.then_some(()).ok_or_else(|| {
                     (format!("at most {REASON_MAX} characters"), format!("最多 {REASON_MAX} 个字符"))
@@ -904,13 +950,18 @@ impl Value {
         }
     }
 
-    /// The same as a JSON Schema.
+    /// The same as a JSON Schema. What is empty is as if it were not there.
     pub(super) fn schema(self) -> Json {
         match self {
             Value::Name => json!({"type": "string", "pattern": "^[A-Za-z0-9_./-]*$", "maxLength": NAME_MAX}),
             Value::Text | Value::Anything => {
                 json!({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "maxLength": REASON_MAX})
             }
+            Value::User => json!({"type": "string", "anyOf": [text::user_id(), {"maxLength": 0}]}),
+            Value::Address => {
+                json!({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"maxLength": 0}]})
+            }
+            Value::Next(form) => json!({"type": "string", "pattern": form}),
             Value::Number(min, max) => json!({"type": "integer", "minimum": min, "maximum": max}),
             Value::OneOf(choices) => json!({"type": "string", "enum": choices}),
         }

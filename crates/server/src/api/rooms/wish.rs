@@ -3,26 +3,20 @@
 use control::person::{self, BadPerson, Role};
 use control::room::about::{AHEAD_MAX_MS, About, CREW_MAX, CUSTOM_MAX, Host, TITLE_MAX};
 use control::room::bucket::Rate;
-use control::room::message::{Author, TEXT_MAX, URL_MAX};
-use control::room::settings::{ROOM_RATE_MAX, SLOW_MAX, Settings};
+use control::room::message::{Author, URL_MAX};
+use control::room::settings::Settings;
 use serde_json::Value;
 
 use super::{CrewWish, PersonWish, Rank, RoomChange, RulesWish};
 use crate::api::call::{bad, check};
-use crate::api::shape::{Moment, Whole};
+use crate::api::text::{When, Within};
 use crate::http::response::Response;
 use crate::time::unix_seconds;
-
-/// Most messages of one person per second that a room may allow.
-const USER_RATE_MAX: u32 = 100;
-
-/// Most messages at once.
-const BURST_MAX: u32 = 1_000;
 
 /// Changes a description, if all of it is right.
 pub(super) fn apply(about: &mut About, change: RoomChange, now_ms: i64) -> Result<(), Response> {
     if let Some(title) = change.title {
-        about.title = line("title", title, 1, TITLE_MAX)?;
+        about.title = line("title", title.0, 1, TITLE_MAX)?;
     }
     if let Some(host) = change.host {
         about.host = host_of(host)?;
@@ -35,22 +29,22 @@ pub(super) fn apply(about: &mut About, change: RoomChange, now_ms: i64) -> Resul
             .into_iter()
             .map(|CrewWish { id, role }| {
                 let role = if role == Rank::Cohost { Role::CoHost } else { Role::Assistant };
-                Ok((user(id)?, role))
+                Ok((user(id.0)?, role))
             })
             .collect::<Result<_, Response>>()?;
         about.crew.sort();
         about.crew.dedup_by(|(later, _), (earlier, _)| later == earlier);
     }
     if let Some(stream) = change.stream {
-        let (app, name) = stream.rsplit_once('/').unwrap_or_default();
+        let (app, name) = stream.0.rsplit_once('/').unwrap_or_default();
         check(app, name)?;
-        about.stream = stream;
+        about.stream = stream.0;
     }
     if let Some(cover) = change.cover {
-        about.cover = url("cover", cover)?;
+        about.cover = url("cover", cover.0)?;
     }
     if let Some(image) = change.share_image {
-        about.share_image = url("share_image", image)?;
+        about.share_image = url("share_image", image.0)?;
     }
     for (name, moment, to) in [
         ("starts_at", change.starts_at, &mut about.starts_ms),
@@ -83,33 +77,23 @@ pub(super) fn apply(about: &mut About, change: RoomChange, now_ms: i64) -> Resul
 }
 
 fn set_rules(settings: &mut Settings, rules: &RulesWish) -> Result<(), Response> {
-    let number = |name: &str, value: Option<Whole>, min: u32, max: u32| {
-        let within = |value: Whole| u32::try_from(value.0).ok().filter(|value| (min..=max).contains(value));
-        let wrong = || {
-            bad(
-                format!("settings.{name} must be {min} to {max}"),
-                format!("settings.{name} 应为 {min} 到 {max}"),
-            )
-        };
-        value.map(|value| within(value).ok_or_else(wrong)).transpose()
-    };
     let rate = |rate: &mut Rate, per_second: Option<u32>, burst: Option<u32>| {
         if let Some(per_second) = per_second {
             *rate = Rate::per_second(per_second, rate.burst);
         }
         rate.burst = burst.unwrap_or(rate.burst);
     };
-    let per_second = number("user_per_second", rules.user_per_second, 1, USER_RATE_MAX)?;
-    rate(&mut settings.user_rate, per_second, number("user_burst", rules.user_burst, 1, BURST_MAX)?);
-    let per_second = number("room_per_second", rules.room_per_second, 1, ROOM_RATE_MAX)?;
-    rate(&mut settings.room_rate, per_second, number("room_burst", rules.room_burst, 1, BURST_MAX)?);
-    if let Some(seconds) = number("slow_seconds", rules.slow_seconds, 0, SLOW_MAX)? {
+    let per_second = within("user_per_second", rules.user_per_second)?;
+    rate(&mut settings.user_rate, per_second, within("user_burst", rules.user_burst)?);
+    let per_second = within("room_per_second", rules.room_per_second)?;
+    rate(&mut settings.room_rate, per_second, within("room_burst", rules.room_burst)?);
+    if let Some(seconds) = within("slow_seconds", rules.slow_seconds)? {
         settings.slow_ms = u64::from(seconds) * 1_000;
     }
-    if let Some(seconds) = number("repeat_seconds", rules.repeat_seconds, 0, SLOW_MAX)? {
+    if let Some(seconds) = within("repeat_seconds", rules.repeat_seconds)? {
         settings.repeat_ms = u64::from(seconds) * 1_000;
     }
-    if let Some(characters) = number("text_max", rules.text_max, 1, TEXT_MAX as u32)? {
+    if let Some(characters) = within("text_max", rules.text_max)? {
         settings.text_max = characters as usize;
     }
     for (wish, to) in [
@@ -124,11 +108,22 @@ fn set_rules(settings: &mut Settings, rules: &RulesWish) -> Result<(), Response>
     Ok(())
 }
 
+fn within<const MIN: u32, const MAX: u32>(
+    name: &str,
+    value: Option<Within<MIN, MAX>>,
+) -> Result<Option<u32>, Response> {
+    let wrong = || {
+        bad(format!("settings.{name} must be {MIN} to {MAX}"), format!("settings.{name} 应为 {MIN} 到 {MAX}"))
+    };
+    value.map(|value| value.get().ok_or_else(wrong)).transpose()
+}
+
 fn host_of(wish: PersonWish) -> Result<Host, Response> {
     Ok(Host {
-        id: user(wish.id)?,
-        name: person::clean_name(&wish.name.unwrap_or_default()).map_err(|bad| called(&bad))?,
-        avatar: person::check_avatar(&wish.avatar.unwrap_or_default())
+        id: user(wish.id.0)?,
+        name: person::clean_name(&wish.name.map(|name| name.0).unwrap_or_default())
+            .map_err(|bad| called(&bad))?,
+        avatar: person::check_avatar(&wish.avatar.map(|avatar| avatar.0).unwrap_or_default())
             .map_err(|bad| called(&bad))?
             .to_owned(),
     })
@@ -175,7 +170,7 @@ pub(in crate::api) fn url(name: &str, text: String) -> Result<String, Response> 
     ))
 }
 
-fn time(name: &str, moment: &Moment, now_ms: i64) -> Result<Option<i64>, Response> {
+fn time(name: &str, moment: &When, now_ms: i64) -> Result<Option<i64>, Response> {
     if moment.0.is_empty() {
         return Ok(None);
     }

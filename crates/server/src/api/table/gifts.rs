@@ -21,7 +21,7 @@ const OVER: (u16, &str) = (409, "`over`: it is drawn, or was called off");
 const TIME: Value = Value::Number(0, i64::MAX as u64);
 
 const fn parameter(name: &'static str, value: Value, about: &'static str) -> Parameter {
-    Parameter { name, value, about }
+    Parameter { name, value, about, needed: false }
 }
 
 const ROOM: Parameter = parameter("room", Value::Text, "only of this room");

@@ -29,10 +29,14 @@ const NO_GOODS: (u16, &str) = Fault::NoGoods.told();
 const TIME: Value = Value::Number(0, i64::MAX as u64);
 
 const fn parameter(name: &'static str, value: Value, about: &'static str) -> Parameter {
-    Parameter { name, value, about }
+    Parameter { name, value, about, needed: false }
 }
 
 const AFTER: Parameter = parameter("after", Value::Text, "begin behind this: the `next` of the page before");
+const AFTER_ROOM: Parameter =
+    Parameter { value: Value::Next("^([0-9]{1,15}\\.[A-Za-z0-9_-]{1,64})?$"), ..AFTER };
+const AFTER_SANCTION: Parameter =
+    Parameter { value: Value::Next("^((mute|ban|hide)\\.user:[!-~]{1,64})?$"), ..AFTER };
 const FROM: Parameter = parameter("from", TIME, "from then on, in milliseconds since 1970");
 const TO: Parameter = parameter("to", TIME, "before then, in milliseconds since 1970");
 const AFTER_SEQ: Parameter = parameter("after_seq", TIME, "messages with a higher number");
@@ -40,8 +44,9 @@ const MEDIA_FROM: Parameter =
     parameter("media_from", TIME, "from there on in the stream, in milliseconds (`media_ms`)");
 const MEDIA_TO: Parameter = parameter("media_to", TIME, "before there in the stream");
 const KIND: Parameter = parameter("kind", Value::OneOf(&["mute", "ban", "hide"]), "which sanctions");
-const USER: Parameter = parameter("user", Value::Text, "whom");
-const IP: Parameter = parameter("ip", Value::Text, "or which address");
+const USER: Parameter = parameter("user", Value::User, "whom");
+const IP: Parameter = parameter("ip", Value::Address, "or which address");
+const WORD: Parameter = Parameter { needed: true, ..parameter("word", Value::Text, "which") };
 
 const fn operation(
     (method, path, id): (Method, &'static str, &'static str),
@@ -75,7 +80,7 @@ pub(super) const ROOMS: &[Operation] = &[
     Operation {
         query: &[
             LIMIT,
-            AFTER,
+            AFTER_ROOM,
             parameter(
                 "state",
                 Value::OneOf(&["scheduled", "live", "interrupted", "ended", "banned"]),
@@ -316,7 +321,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[LIMIT, AFTER, KIND],
+        query: &[LIMIT, AFTER_SANCTION, KIND],
         ..operation(
             (Method::Get, "rooms/{room}/sanctions", "listSanctions"),
             ("Mutes, bans and hidings of a room", "房间的禁言、封禁和隐藏"),
@@ -325,7 +330,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        body: body::<moderation::SanctionWish>(),
+        body: Some(Body { optional: false, schema: moderation::sanction_schema }),
         ..operation(
             (Method::Post, "rooms/{room}/sanctions", "putSanction"),
             (
@@ -337,7 +342,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[KIND, USER, IP],
+        query: &[Parameter { needed: true, ..KIND }, USER, IP],
         faults: &[Fault::NoSanction.told(), NO_ROOM, NO_ROOMS, DATABASE],
         ..operation(
             (Method::Delete, "rooms/{room}/sanctions", "liftSanction"),
@@ -347,7 +352,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[LIMIT, AFTER, KIND],
+        query: &[LIMIT, AFTER_SANCTION, KIND],
         faults: ALL,
         ..operation(
             (Method::Get, "sanctions", "listServerSanctions"),
@@ -357,7 +362,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        body: body::<moderation::SanctionWish>(),
+        body: Some(Body { optional: false, schema: moderation::sanction_schema }),
         faults: ALL,
         ..operation(
             (Method::Post, "sanctions", "putServerSanction"),
@@ -367,7 +372,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[KIND, USER, IP],
+        query: &[Parameter { needed: true, ..KIND }, USER, IP],
         faults: &[Fault::NoSanction.told(), NO_ROOMS, DATABASE],
         ..operation(
             (Method::Delete, "sanctions", "liftServerSanction"),
@@ -393,7 +398,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[parameter("word", Value::Text, "which")],
+        query: &[WORD],
         faults: &[Fault::NoWord.told(), NO_ROOM, NO_ROOMS, DATABASE],
         ..operation(
             (Method::Delete, "rooms/{room}/words", "deleteWord"),
@@ -422,7 +427,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        query: &[parameter("word", Value::Text, "which")],
+        query: &[WORD],
         faults: &[Fault::NoWord.told(), NO_ROOMS, DATABASE],
         ..operation(
             (Method::Delete, "words", "deleteServerWord"),
