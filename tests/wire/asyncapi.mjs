@@ -1,10 +1,11 @@
 // Holds the AsyncAPI document of the chat against the official parser, its own examples, and frames that were really sent.
-// Reads `{document, wires, items}` from the input: what was sent on each connection, and items of a room. Prints what is wrong.
+// Reads `{document, wires, items, shown}` from the input: what was sent on each connection, items of a room, and frames that the
+// documents for people show. Prints what is wrong.
 import { Parser } from '@asyncapi/parser';
 import Ajv from 'ajv';
 import { text } from 'node:stream/consumers';
 
-const { document, wires, items } = JSON.parse(await text(process.stdin));
+const { document, wires, items, shown } = JSON.parse(await text(process.stdin));
 const faults = new Set();
 const { messages, schemas } = document.components;
 
@@ -85,6 +86,11 @@ function parse(text) {
 function isRefused({ cid = null }, after) {
   const refusal = ({ t, cid: named, code }) => code === 'bad_message' && (t === 'bye' || (t === 'reject' && named === cid));
   return after.some(({ from, frame }) => from === 'server' && refusal(frame));
+}
+
+for (const frame of shown) {
+  const wrong = messages[frame.t] ? check(`messages/${frame.t}/payload`, frame) : 'no such type is documented';
+  if (wrong) faults.add(`people are shown ${JSON.stringify(frame)}: ${wrong}`);
 }
 
 for (const item of items) {

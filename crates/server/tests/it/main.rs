@@ -10,6 +10,7 @@ mod bounds;
 mod chat;
 mod cli;
 mod clients;
+mod docs;
 mod ffmpeg;
 mod formats;
 mod gifts;

@@ -119,7 +119,9 @@ fn the_page_s_client_tells_them_in_node_and_all_that_is_sent_is_as_documented() 
         .stdout(Stdio::piped())
         .spawn()
         .expect("node");
-    let what = json!({"document": document, "wires": wires, "items": items}).to_string();
+    let shown = crate::docs::frames();
+    assert!(shown.len() > 20, "{shown:?}");
+    let what = json!({"document": document, "wires": wires, "items": items, "shown": shown}).to_string();
     judge.stdin.take().expect("an input").write_all(what.as_bytes()).expect("node reads");
     let output = judge.wait_with_output().expect("an end");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
