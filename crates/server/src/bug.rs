@@ -1,7 +1,7 @@
 //! Bugs on demand: what a panic in the middle of one stream costs the others, and that stream itself.
 //!
 //! Only in this crate's own tests do tasks ask here. A frame whose body ends with the name of a place makes that place panic, and
-//! so does a batch of the chat with it.
+//! so does what somebody says in a room.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use testkit::publisher::Publisher;
 use testkit::viewer::Viewer;
 use tokio::runtime::Runtime;
 
-use crate::app::Server;
+use crate::app::{App, Server};
 use crate::clock::Clock;
 use crate::config::Layers;
 use crate::identity::Wish;
@@ -36,6 +36,9 @@ pub(crate) const FILES: &str = "a bug in the files";
 
 /// The thread that has clients of the chat.
 pub(crate) const CHAT: &str = "a bug in the chat";
+
+/// The task that owns a room.
+pub(crate) const ROOM: &str = "a bug in the room";
 
 /// Panics if these bytes are meant for this place.
 pub(crate) fn strike_bytes(place: &str, bytes: &[u8]) {
@@ -172,20 +175,56 @@ fn a_panic_in_the_packager_or_in_a_recording_costs_that_stream_s_packaging_or_re
     runtime.block_on(server.stop());
 }
 
+fn make_rooms(runtime: &Runtime, app: &App) {
+    let store = app.rooms.store().unwrap().clone();
+    for id in ["r1", "r2"] {
+        assert!(runtime.block_on(store.rooms.create(&testing::about(id))).unwrap());
+    }
+}
+
+fn token(app: &App, user: &str) -> String {
+    let (person, now) = (Person::new(user, "", "", Role::Viewer).unwrap(), app.clock.unix_seconds());
+    app.identity().issue(&Wish { person, room: None, until: now + 3_600, app: None }, now).unwrap()
+}
+
+#[test]
+fn a_panic_in_a_room_sends_its_people_away_who_come_back_to_it_and_costs_no_other_room_anything() {
+    let scratch = Scratch::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = start(&runtime, scratch.path());
+    let (app, addr) = (server.app.clone(), server.ports.http.unwrap());
+    make_rooms(&runtime, &app);
+    let enter = |user: &str, room: &str, had: Option<&ChatClient>| {
+        ChatClient::enter_as(addr, room, &token(&app, user), had).unwrap()
+    };
+    let (mut a, mut b, mut other) = (enter("a", "r1", None), enter("b", "r1", None), enter("c", "r2", None));
+    let before = a.say("c1", "before").unwrap()["seq"].as_u64();
+    a.start_to_say("c2", ROOM).unwrap();
+    for client in [&mut a, &mut b] {
+        let told = client.wait_for(|frame| frame["t"] == "goaway").unwrap();
+        assert!(told["reconnect_in_ms"].as_u64() >= Some(500), "{told}");
+    }
+    assert_eq!(other.say("c1", "hello").unwrap()["t"], "ack");
+    let (mut a, b) = (enter("a", "r1", Some(&a)), enter("b", "r1", Some(&b)));
+    // What the room knew is gone; what was said is in the database, and no number comes twice.
+    assert_eq!(b.welcome["recovered"], false);
+    assert_eq!(b.items.iter().filter_map(|item| item["text"].as_str()).collect::<Vec<_>>(), ["before"]);
+    assert!(a.say("c3", "after").unwrap()["seq"].as_u64() > before);
+    drop((a, b, other));
+    drop(app);
+    runtime.block_on(server.stop());
+}
+
 #[test]
 fn a_panic_in_a_chat_thread_cuts_its_clients_off_who_come_back_and_miss_nothing() {
     let scratch = Scratch::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let server = start(&runtime, scratch.path());
     let (app, addr) = (server.app.clone(), server.ports.http.unwrap());
-    let store = app.rooms.store().unwrap().clone();
-    assert!(runtime.block_on(store.rooms.create(&testing::about("r1"))).unwrap());
-    let token = |user: &str| {
-        let (person, now) = (Person::new(user, "", "", Role::Viewer).unwrap(), app.clock.unix_seconds());
-        app.identity().issue(&Wish { person, room: None, until: now + 3_600, app: None }, now).unwrap()
+    make_rooms(&runtime, &app);
+    let enter = |user: &str, had: Option<&ChatClient>| {
+        ChatClient::enter_as(addr, "r1", &token(&app, user), had).unwrap()
     };
-    let enter =
-        |user: &str, had: Option<&ChatClient>| ChatClient::enter_as(addr, "r1", &token(user), had).unwrap();
     let mut clients = ["a", "b", "c"].map(|user| enter(user, None));
     clients[0].say("c1", "before").unwrap();
     for client in &mut clients {

@@ -139,6 +139,8 @@ enum Order {
     Batch(Arc<Room>, Bytes, u32),
     /// Ends connections in a room.
     Remove(Arc<Room>, Whom, Code),
+    /// Tells everybody in a room to come back, and ends.
+    SendAway(Arc<Room>),
     /// Tells everybody to come back later, and ends.
     Stop,
 }
@@ -169,6 +171,7 @@ impl std::fmt::Debug for Order {
             Order::End(..) => "End",
             Order::Batch(..) => "Batch",
             Order::Remove(..) => "Remove",
+            Order::SendAway(_) => "SendAway",
             Order::Stop => "Stop",
         })
     }
@@ -250,6 +253,10 @@ impl Outlet for Way {
         for inbox in self.with(room) {
             inbox.mail.order(Order::Remove(room.clone(), whom.clone(), code));
         }
+    }
+
+    fn send_away(&self, room: &Arc<Room>) {
+        self.with(room).for_each(|inbox| inbox.mail.order(Order::SendAway(room.clone())));
     }
 }
 

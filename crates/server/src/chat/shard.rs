@@ -35,7 +35,7 @@ const EVENTS: usize = 1024;
 /// Clients who are written to before the shard looks at its sockets and its mail again.
 const SWEEP: usize = 256;
 
-/// Over how long clients are to come back when the server stops, in milliseconds.
+/// Over how long clients are to come back when the server stops or a room has to begin anew, in milliseconds.
 const RETURN_MS: u64 = 5_000;
 
 /// WebSocket close codes: the server restarts; all is well.
@@ -148,6 +148,7 @@ impl Shard {
             }
             Order::Batch(room, bytes, items) => self.batch(&room, bytes, items),
             Order::Remove(room, whom, code) => self.remove_from(&room, &whom, code),
+            Order::SendAway(room) => self.send_away(&room),
             Order::Stop => self.stop(),
         }
     }
@@ -226,6 +227,15 @@ impl Shard {
         let meant: Vec<usize> = hall.members.iter().copied().filter(is_meant).collect();
         for at in meant {
             self.end(at, wire::bye(code, None), POLICY, code.word());
+        }
+    }
+
+    fn send_away(&mut self, room: &Room) {
+        let hall = self.hall_of.get(&room.number).and_then(|at| self.halls.get(*at));
+        let members = hall.map(|hall| hall.members.clone()).unwrap_or_default();
+        for at in members {
+            let last = wire::go_away(back_ms(at), Code::Unavailable.word());
+            self.end(at, last, RESTART, "room");
         }
     }
 
@@ -430,9 +440,7 @@ impl Shard {
     }
 
     fn say_goodbye(&mut self, at: usize) {
-        // Spread evenly over the time; which of them comes first does not matter.
-        let back_ms = 500 + (at as u64).wrapping_mul(0x9E37_79B9) % RETURN_MS;
-        let last = wire::go_away(back_ms, "the server restarts / 服务器重启");
+        let last = wire::go_away(back_ms(at), "the server restarts / 服务器重启");
         self.end(at, last, RESTART, "restart");
     }
 
@@ -504,4 +512,9 @@ impl Shard {
         let Some(mut conn) = self.conns.try_remove(at) else { return };
         let _ = self.poll.registry().deregister(conn.socket.source());
     }
+}
+
+/// After how long a client is to come back, in milliseconds. Spread evenly over the time; which of them comes first does not matter.
+fn back_ms(at: usize) -> u64 {
+    500 + (at as u64).wrapping_mul(0x9E37_79B9) % RETURN_MS
 }

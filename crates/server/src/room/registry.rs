@@ -9,7 +9,8 @@ use control::room::is_id;
 use control::room::reject::{Code, Reject};
 use control::room::sanction::Sanctions;
 use tokio::sync::watch;
-use tracing::warn;
+use tokio::task::JoinHandle;
+use tracing::{error, warn};
 
 use super::filter::{self, Everywhere, Filter};
 use super::{Effect, Outlet, Room, Whom, task};
@@ -182,7 +183,8 @@ impl Rooms {
         running.insert(id.to_owned(), room.clone());
         drop(running);
         let (task_room, writer) = (room.clone(), store.chat.clone());
-        tokio::spawn(task::run(app.clone(), task_room, queue, (loaded, filter), outlet, writer));
+        let task = task::run(app.clone(), task_room, queue, (loaded, filter), outlet.clone(), writer);
+        tokio::spawn(watch_over(app.clone(), room.clone(), outlet, tokio::spawn(task)));
         Ok(room)
     }
 
@@ -259,6 +261,16 @@ impl Rooms {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Room>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the end of a room's task. A panic in it is a bug of ours and costs that room its epoch: everybody in it comes back, and
+/// it is loaded for them anew.
+async fn watch_over(app: Arc<App>, room: Arc<Room>, outlet: Arc<dyn Outlet>, task: JoinHandle<()>) {
+    if task.await.is_err_and(|error| error.is_panic()) {
+        error!(room = %room.id, "a panic in a room's task: everybody in it is sent away and comes back");
+        app.rooms.forget(&room);
+        outlet.send_away(&room);
     }
 }
 
