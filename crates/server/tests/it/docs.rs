@@ -53,27 +53,46 @@ fn skeleton(block: &Block) -> String {
     let mut out = String::new();
     for line in block.code.lines() {
         let mark = match block.info.as_str() {
-            "js" => "// ",
-            "html" => "// ",
+            "js" | "html" => "// ",
             _ => "# ",
         };
         let code = line.find(mark).filter(|at| line[..*at].trim_end().len() < *at || *at == 0);
         let code = code.map_or(line, |at| &line[..at]).trim_end();
-        let mut within = None;
-        for c in code.chars() {
-            match within {
-                // Names, numbers and addresses are the same in both.
-                Some(quote) if c == quote => within = None,
-                None if "'`\"".contains(c) && block.info != "python" && block.info != "go" => {
-                    within = Some(c)
-                }
-                None => out.push(c),
-                Some(_) => {}
-            }
+        match block.info.as_str() {
+            "js" | "html" => out.push_str(&without_texts(code)),
+            _ => out.push_str(&without_words(code)),
         }
         out.push('\n');
     }
     out.replace("_zh", "")
+}
+
+/// A line of a program without what stands in quotes.
+fn without_texts(code: &str) -> String {
+    let (mut out, mut within) = (String::new(), None);
+    for c in code.chars() {
+        match within {
+            Some(quote) if c == quote => within = None,
+            None if "'`\"".contains(c) => within = Some(c),
+            None => out.push(c),
+            Some(_) => {}
+        }
+    }
+    out
+}
+
+/// A command without the words for people in its JSON.
+fn without_words(code: &str) -> String {
+    let mut code = code.to_owned();
+    for field in ["title", "text", "name", "reason", "word"] {
+        let mark = format!("\"{field}\": \"");
+        let parts = code.split(&mark).enumerate().map(|(number, part)| match number {
+            0 => part,
+            _ => part.split_once('"').map_or(part, |(_, rest)| rest),
+        });
+        code = parts.collect::<Vec<_>>().join(field);
+    }
+    code
 }
 
 #[test]
