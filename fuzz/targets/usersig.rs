@@ -12,8 +12,10 @@ use serde_json::Value;
 use sha2::Sha256;
 
 #[allow(dead_code)]
-#[path = "../../crates/server/src/identity/compat.rs"]
-mod compat;
+#[path = "../../crates/server/src/identity/compat"]
+mod compat {
+    pub mod usersig;
+}
 #[allow(dead_code)]
 #[path = "../../crates/server/src/identity/jwt.rs"]
 mod jwt;
@@ -47,9 +49,9 @@ fuzz_target!(|input: &[u8]| {
 
 fn check(sig: &str, fields: Option<&Value>) {
     let keys = Keys::one(KEY);
-    let told = compat::verify(sig, |app| (app == APP).then_some(&keys), NOW);
+    let told = compat::usersig::verify(sig, |app| (app == APP).then_some(&keys), NOW);
     let Ok((claims, app)) = told else { return };
-    assert!(compat::looks_like(sig));
+    assert!(compat::usersig::looks_like(sig));
     assert_eq!(app, APP);
     assert!(claims.until > NOW && !claims.person.guest);
     if let Some(fields) = fields {

@@ -125,8 +125,8 @@ impl Identity {
             let claims = token.claims(&self.audience, key.max_role, now)?;
             return Ok(verified(claims, By::Key(key.kid.clone())));
         }
-        if compat::looks_like(token) {
-            let (claims, app) = compat::verify(token, |app| self.app(app), now)?;
+        if compat::usersig::looks_like(token) {
+            let (claims, app) = compat::usersig::verify(token, |app| self.app(app), now)?;
             return Ok(verified(claims, By::App(app)));
         }
         Err(Refusal::NotAToken)
@@ -145,7 +145,7 @@ impl Identity {
     pub fn issue(&self, wish: &Wish<'_>, now: i64) -> Result<String, Refusal> {
         if let Some(app) = wish.app {
             let keys = self.app(app).ok_or(Refusal::UnknownApp(app))?;
-            return compat::write(&wish.person.id, app, keys, now, wish.until)
+            return compat::usersig::write(&wish.person.id, app, keys, now, wish.until)
                 .ok_or(Refusal::UnknownApp(app));
         }
         let allowed = |key: &&Key| key.signs() && key.max_role >= wish.person.role;
