@@ -91,7 +91,12 @@ impl Client {
             return Err(Failure::TooLong(call.body.len()));
         }
         let limit = call.timeout;
-        timeout(limit, self.exchange(address, guard, call)).await.map_err(|_| Failure::TimedOut(limit))?
+        let done = timeout(limit, self.exchange(address, guard, call)).await;
+        done.unwrap_or_else(|_| {
+            // A machine that is gone without a word leaves connections that all look well, and each would cost as much.
+            self.pool.forget(&Key::new(address, guard));
+            Err(Failure::TimedOut(limit))
+        })
     }
 
     async fn exchange(&self, address: &Address, guard: Guard, call: Call) -> Result<Answer, Failure> {

@@ -77,6 +77,11 @@ impl Pool {
         found.map(|one| one.connection)
     }
 
+    /// Closes those that were made for this.
+    pub(super) fn forget(&self, key: &Key) {
+        lock(&self.kept).idle.remove(key);
+    }
+
     /// Keeps one that is free, for so long at most. Where there are enough of them, it is closed.
     pub(super) fn put(&self, key: Key, connection: Connection, idle: Duration) {
         let now = Instant::now();
