@@ -29,10 +29,18 @@ use crate::outbound::{Address, Answer, Call, Client};
 use crate::secrets::Secret;
 use crate::webhook::SigningKey;
 use cache::Cache;
-pub use question::{Question, Visit};
+pub use question::{PAGE, Question, Visit};
 
 /// Longest reason of a refusal that is passed on, in characters.
 const REASON_MAX: usize = 200;
+
+/// Of the places for questions, one in so many is for pages that ask about what they show. They have those alone, so that no
+/// crowd of open pages keeps a publisher waiting.
+const PAGES_SHARE: usize = 4;
+
+/// How long a page's yes is remembered at least, in milliseconds, where answers are remembered at all: pages ask every five
+/// seconds.
+const PAGE_CACHE_MS: u64 = 30_000;
 
 /// The code of a refusal for want of an answer: the same may be asked again.
 pub const FAILED: &str = "hook_failed";
@@ -82,6 +90,8 @@ struct Settings {
     guard: Guard,
     /// Places for questions.
     room: Semaphore,
+    /// Places for those of pages.
+    pages: Semaphore,
 }
 
 /// Asks.
@@ -154,7 +164,9 @@ impl Hooks {
         }
         // What nobody said is not remembered: the next one may find the backend well again.
         if let Some(key) = key.filter(|_| all_answered) {
-            self.lock().put(key, decision.clone(), now_ms, settings.cache_ms);
+            let is_yes_of_page = question.is_of_page() && matches!(decision, Decision::Allow { .. });
+            let least_ms = if is_yes_of_page { PAGE_CACHE_MS } else { 0 };
+            self.lock().put(key, decision.clone(), now_ms, settings.cache_ms.max(least_ms));
         }
         decision
     }
@@ -178,7 +190,8 @@ impl Hooks {
             timeout: settings.timeout,
         };
         let exchange = async {
-            let _place = settings.room.acquire().await.map_err(|error| error.to_string())?;
+            let room = if question.is_of_page() { &settings.pages } else { &settings.room };
+            let _place = room.acquire().await.map_err(|error| error.to_string())?;
             self.client.call(address, settings.guard, call).await.map_err(|failure| failure.to_string())
         };
         let answer = timeout(settings.timeout, exchange).await;
@@ -229,6 +242,7 @@ impl Settings {
             cache_ms: keys.cache_ms,
             guard: Guard::new(keys.allow_private),
             room: Semaphore::new(keys.max_concurrent),
+            pages: Semaphore::new(keys.max_concurrent.div_ceil(PAGES_SHARE)),
         }
     }
 

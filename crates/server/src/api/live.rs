@@ -10,6 +10,7 @@ use super::call::{Answer, Call};
 use super::shape::shape;
 use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
 use crate::admission::{self, Asked, Visitor};
+use crate::hooks::PAGE;
 use crate::http::head::Head;
 use crate::http::response::Response;
 use crate::replay::{self, Beside};
@@ -17,9 +18,6 @@ use crate::shift;
 
 /// Most streams in a list.
 const LIST_MAX: usize = 200;
-
-/// What a hook is told that a page speaks which asks about a stream.
-const WIRE: &str = "page";
 
 const FLV: &str = ".flv";
 const HLS: &str = ".m3u8";
@@ -199,7 +197,7 @@ pub(super) fn admit(
     let visitor = Visitor {
         id: call.id,
         client: None,
-        wire: WIRE,
+        wire: PAGE,
         agent: head.header("user-agent").unwrap_or_default(),
         tc_url: "",
         is_polling: true,

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use crate::config::HookForm;
 
+/// The protocol of a page that asks about what it shows: it plays nothing yet.
+pub const PAGE: &str = "page";
+
 /// A question.
 #[derive(Debug, Clone, Copy)]
 pub enum Question<'a> {
@@ -71,6 +74,11 @@ impl Question<'_> {
         }
     }
 
+    /// Whether a page asks, which it does every few seconds for as long as it is open.
+    pub(super) fn is_of_page(&self) -> bool {
+        matches!(self, Question::Play(visit) if visit.wire == PAGE)
+    }
+
     /// What makes two of them the same; `None` for one that is asked each time. Who counts SRS's `on_play` and `on_stop`
     /// must get one of each for every client, so only what polls is remembered there.
     pub(super) fn key(&self, form: HookForm) -> Option<String> {
@@ -79,7 +87,9 @@ impl Question<'_> {
                 let ip = visit.ip.map(|ip| ip.to_string()).unwrap_or_default();
                 let parts =
                     [visit.app, visit.stream, visit.query, visit.host, visit.page_url, &ip, visit.agent];
-                Some(format!("play\0{}", parts.join("\0")))
+                // What a page was told is no answer to whoever plays: the backend hears of each player's protocol.
+                let what = if self.is_of_page() { PAGE } else { "play" };
+                Some(format!("{what}\0{}", parts.join("\0")))
             }
             Question::Join { room, user, ip } => {
                 let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();

@@ -223,12 +223,46 @@ fn what_a_hook_keeps_to_itself_is_neither_listed_nor_told() {
     assert_eq!(get("/api/v1/live/live/a?who=friend").status, 200);
     let asked = receiver.wait(1).remove(0).json();
     assert_eq!((&asked["data"]["protocol"], &asked["data"]["stream"]), (&json!("page"), &json!("a")));
+    // A page that asks again is known; whoever plays is not the page.
+    assert_eq!(get("/api/v1/live/live/a?who=friend").status, 200);
+    assert_eq!(get("/live/a.m3u8?who=friend").status, 200);
+    let protocols = receiver.wait(2).into_iter().map(|heard| heard.json()["data"]["protocol"].clone());
+    assert_eq!(protocols.collect::<Vec<_>>(), ["page", "hls"]);
     // With what is told of a replay come tokens that open it.
     assert_eq!(get("/api/v1/replays/0123456789abcdef01234567?who=friend").status, 404);
     for path in ["live/live/a", "replays/0123456789abcdef01234567"] {
         let refused = get(&format!("/api/v1/{path}?who=troll"));
         assert_eq!((refused.status, refused.text().contains("hook_refused")), (403, true), "{path}");
     }
+}
+
+#[test]
+fn pages_that_are_open_keep_no_player_waiting() {
+    let receiver = Receiver::answering(|heard, _| match heard.json()["data"]["protocol"].as_str() {
+        Some("page") => Reply::Stall,
+        _ => with(r#"{"allow": true}"#),
+    });
+    let lines = [
+        at("on_play", &[&receiver]),
+        format!("secret = \"{SECRET}\""),
+        "timeout_ms = 20000".into(),
+        "max_concurrent = 2".into(),
+    ];
+    let weir = Weir::start(&hooks("weir", &lines), &[]);
+    let _publisher = on_air(&weir, "live/a");
+    let addr = weir.http;
+    let page = move |number| {
+        std::thread::spawn(move || http::get(addr, &format!("/api/v1/live/live/a?page={number}"), ""))
+    };
+    let pages: Vec<_> = (0..4).map(page).collect();
+    receiver.wait(1);
+    let began = Instant::now();
+    assert_eq!(http::get(weir.http, "/live/a.m3u8", "").expect("an answer").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(receiver.heard().len(), 2, "one page was asked about, the others wait");
+    // Ends the server's connections, and with them the threads.
+    drop(weir);
+    pages.into_iter().for_each(|thread| drop(thread.join()));
 }
 
 #[test]
