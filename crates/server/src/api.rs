@@ -38,9 +38,12 @@ mod webhooks;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use control::query::Query;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::admission::loggable;
 use crate::app::App;
@@ -52,6 +55,30 @@ use crate::operator::TRIES;
 use crate::operator::keys::{Holder, Scope};
 use call::Call;
 use table::{Access, Operation};
+
+/// Most requests of people without a key that wait for something at a time. Each holds one of the runtime's threads for what
+/// waits, of which recordings and the operator need some too.
+const OPEN_AT_ONCE: usize = 64;
+
+/// How long such a request waits for its turn.
+const OPEN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Turns of those who have no key.
+#[derive(Debug, Clone)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns(Arc::new(Semaphore::new(OPEN_AT_ONCE)))
+    }
+}
+
+impl Turns {
+    /// A turn, if there is one in time. It is over when it is dropped.
+    async fn take(&self, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        timeout(patience, self.0.clone().acquire_owned()).await.ok()?.ok()
+    }
+}
 
 /// Answers a request for a path of the API, whose body has been read.
 pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, client: Client) -> Response {
@@ -75,8 +102,17 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, client: Client) ->
     if operation.access == Access::Open {
         return run(operation, &call, None);
     }
+    let turn = match operation.access {
+        Access::OpenWaiting => match call.app.turns.take(OPEN_PATIENCE).await {
+            Some(turn) => Some(turn),
+            None => return busy(),
+        },
+        _ => None,
+    };
     // Keys and lists are files, so is the index, and the threads of the runtime carry pictures.
     let done = tokio::task::spawn_blocking(move || {
+        // Also when nobody waits for the answer any more: the thread is taken until then.
+        let _turn = turn;
         let Access::Key(scope) = operation.access else { return run(operation, &call, None) };
         match authorize(&call.app, &call.head, call.peer, scope) {
             Ok(holder) => {
@@ -94,6 +130,11 @@ pub async fn answer(app: &Arc<App>, head: &Head, body: Bytes, client: Client) ->
             "内部错误，详见日志",
         )
     })
+}
+
+fn busy() -> Response {
+    let message = "too many people ask at this moment: try again in a second";
+    Response::error(503, "busy", message, "当前请求过多：请稍后重试").with("Retry-After", "1".to_owned())
 }
 
 fn run(operation: &Operation, call: &Call, holder: Option<&Holder>) -> Response {
@@ -208,4 +249,21 @@ fn wrong_method(found: &[(&'static Operation, Vec<String>)]) -> Response {
         &format!("此地址只支持 {allow}"),
     )
     .with("Allow", allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_has_no_key_waits_for_a_turn_and_not_for_ever() {
+        let turns = Turns::default();
+        let mut taken = Vec::new();
+        for _ in 0..OPEN_AT_ONCE {
+            taken.push(turns.take(Duration::from_millis(1)).await.expect("there is room"));
+        }
+        assert!(turns.take(Duration::from_millis(1)).await.is_none());
+        taken.pop();
+        assert!(turns.take(Duration::from_millis(1)).await.is_some());
+    }
 }

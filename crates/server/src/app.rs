@@ -62,6 +62,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Who users are; another one after a reload.
     identity: RwLock<Arc<Identity>>,
+    /// Turns of those who ask the API without a key.
+    pub turns: api::Turns,
     /// Sign-in of a mini-program's users.
     pub wechat: WeChat,
     /// The operator's keys, and what the operator forbade.
@@ -401,6 +403,7 @@ impl App {
             replays: Replays::new(secrets)?,
             rooms: Rooms::new(store.clone()),
             wallet: Wallet::new(&config, &clock)?,
+            turns: api::Turns::default(),
             wechat: WeChat::new(&config, clock.clone())?,
             chats: Chats::new(settings.shards).context("cannot make the chat threads")?,
             hooks: Hooks::new(&config, clock.clone())?,

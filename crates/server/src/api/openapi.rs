@@ -91,6 +91,9 @@ pub(super) fn faults(operation: &Operation) -> Vec<(u16, String)> {
         }
         faults.push((429, "`too_many_tries`: more than ten wrong keys in a minute".into()));
     }
+    if operation.access == Access::OpenWaiting {
+        faults.push((503, "`busy`: too many people ask at this moment".into()));
+    }
     faults.extend(operation.faults.iter().map(|(status, about)| (*status, (*about).to_owned())));
     faults.sort_by_key(|(status, _)| *status);
     // A status has one place in the document.
