@@ -6,7 +6,7 @@ use control::person::Role;
 use control::room::feed::begin_after;
 use control::room::message::{Author, Body, Message};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite};
+use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite};
 
 use super::about::rows_at_most;
 use super::moderation::Audit;
@@ -180,19 +180,29 @@ impl Rooms {
         query.fetch_one(&self.read).await.map(i64::cast_unsigned)
     }
 
-    /// Writes down that a new epoch of numbers begins, and after which.
+    /// Writes down that a new epoch of numbers begins, and after which. It is on the disk before anybody is let in: else the numbers of
+    /// this epoch would come again after a power cut.
     pub(super) async fn begin_epoch(&self, room: &str) -> Result<u64> {
-        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        let query = sqlx::query_as(
-            "SELECT (SELECT coalesce(max(seq), 0) FROM message WHERE room = ?1), epoch_seq FROM room WHERE id = ?1",
-        );
-        let before: Option<(i64, Option<i64>)> = query.bind(room).fetch_optional(&mut *transaction).await?;
-        let (last_seq, epoch_seq) = before.unwrap_or_default();
-        let after_seq = begin_after(last_seq.cast_unsigned(), epoch_seq.map(i64::cast_unsigned));
-        let query = sqlx::query("UPDATE room SET epoch_seq = ? WHERE id = ?");
-        query.bind(after_seq.cast_signed()).bind(room).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(after_seq)
+        let mut connection = self.write.acquire().await?;
+        // The connection is everybody's; the setting is taken back below, and a transaction cannot change it.
+        sqlx::query("PRAGMA synchronous = FULL").execute(&mut *connection).await?;
+        let begun: Result<u64> = async {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let query = sqlx::query_as(
+                "SELECT (SELECT coalesce(max(seq), 0) FROM message WHERE room = ?1), epoch_seq FROM room WHERE id = ?1",
+            );
+            let before: Option<(i64, Option<i64>)> =
+                query.bind(room).fetch_optional(&mut *transaction).await?;
+            let (last_seq, epoch_seq) = before.unwrap_or_default();
+            let after_seq = begin_after(last_seq.cast_unsigned(), epoch_seq.map(i64::cast_unsigned));
+            let query = sqlx::query("UPDATE room SET epoch_seq = ? WHERE id = ?");
+            query.bind(after_seq.cast_signed()).bind(room).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(after_seq)
+        }
+        .await;
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut *connection).await?;
+        begun
     }
 
     /// Lets a message wait for somebody to look at it, and gives it its number. None: too many wait, or the room is gone.

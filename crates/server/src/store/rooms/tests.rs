@@ -113,6 +113,31 @@ async fn questions_that_come_often_are_answered_from_an_index() {
 }
 
 #[tokio::test]
+async fn the_beginning_of_an_epoch_waits_for_the_disk_and_other_commits_do_not() {
+    let scratch = Scratch::new();
+    let rooms = open(&scratch).await.rooms;
+    assert!(rooms.create(&room("r1", 1)).await.unwrap());
+    // What the one connection that writes waits for is noted whenever the row changes.
+    sqlx::raw_sql(
+        "CREATE TEMP TABLE level (level INTEGER);
+         CREATE TEMP TRIGGER note AFTER UPDATE ON room BEGIN
+             INSERT INTO level SELECT synchronous FROM pragma_synchronous;
+         END",
+    )
+    .execute(&rooms.write)
+    .await
+    .unwrap();
+    rooms.load("r1", 2).await.unwrap().unwrap();
+    rooms.set_pinned("r1", Some(7)).await.unwrap();
+    let levels: Vec<i64> = sqlx::query_scalar("SELECT level FROM temp.level ORDER BY rowid")
+        .fetch_all(&rooms.write)
+        .await
+        .unwrap();
+    // FULL, then NORMAL.
+    assert_eq!(levels, [2, 1]);
+}
+
+#[tokio::test]
 async fn history_is_found_by_number_time_place_and_person() {
     let scratch = Scratch::new();
     let store = open(&scratch).await;
