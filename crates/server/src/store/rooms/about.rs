@@ -110,6 +110,9 @@ impl Rooms {
             let delete = format!("DELETE FROM {table} WHERE room = ?");
             sqlx::query(AssertSqlSafe(delete)).bind(id).execute(&mut *transaction).await?;
         }
+        // They stay, as those that were drawn do; none is drawn in another room that comes under this id.
+        let query = "UPDATE lottery SET state = 'cancelled', ended_ms = ? WHERE room = ? AND state = 'open'";
+        sqlx::query(query).bind(at_ms).bind(id).execute(&mut *transaction).await?;
         let query = sqlx::query("DELETE FROM room WHERE id = ?").bind(id);
         let found = query.execute(&mut *transaction).await?.rows_affected() > 0;
         if found {

@@ -10,7 +10,7 @@ use control::room::show::State;
 
 use super::*;
 use crate::scratch::Scratch;
-use crate::store::Store;
+use crate::store::{Store, lottery};
 
 fn room(id: &str, created_ms: i64) -> About {
     About {
@@ -354,7 +354,7 @@ async fn words_reminders_and_inviters_are_kept() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_leaves_the_audit_and_nothing_else() {
+async fn a_deleted_room_leaves_the_audit_and_no_open_lottery_and_nothing_else() {
     let scratch = Scratch::new();
     let store = open(&scratch).await;
     let rooms = &store.rooms;
@@ -363,12 +363,33 @@ async fn a_deleted_room_leaves_the_audit_and_nothing_else() {
     rooms.remind("r1", "u1", 5).await.unwrap();
     store.chat.visit("r1", Visit { user: "u1".into(), visits: 1, ..Visit::default() });
     store.chat.flush().await;
+    let lottery = lottery::Lottery {
+        room: "r1".into(),
+        id: "l1".into(),
+        prize: "p".into(),
+        winners: 1,
+        take_part: lottery::TakePart::Present,
+        state: lottery::State::Open,
+        seed: "s".into(),
+        commitment: "c".into(),
+        entries_hash: String::new(),
+        entries: 0,
+        opened_ms: 3,
+        until_ms: 50,
+        ended_ms: None,
+        auto: true,
+    };
+    assert!(store.gifts.open_lottery(&lottery).await.unwrap());
     assert!(rooms.delete("r1", "key:ops", 9).await.unwrap());
     assert!(!rooms.delete("r1", "key:ops", 9).await.unwrap());
     assert!(rooms.load("r1", 0).await.unwrap().is_none());
     rooms.create(&room("r1", 2)).await.unwrap();
     let loaded = rooms.load("r1", 0).await.unwrap().unwrap();
     assert_eq!((loaded.after_seq, loaded.totals), (0, Totals::default()));
+    // Its time comes when there is another room under this id.
+    assert_eq!(store.gifts.due_lotteries(60, (0, ""), 9).await.unwrap(), []);
+    let lottery = store.gifts.lottery("r1", "l1").await.unwrap().unwrap();
+    assert_eq!((lottery.state, lottery.ended_ms), (lottery::State::Cancelled, Some(9)));
     assert!(rooms.words("r1").await.unwrap().is_empty());
     assert!(rooms.visitors("r1", None, None, 9).await.unwrap().is_empty());
     assert_eq!(rooms.audits("r1", None, 9).await.unwrap()[0].what, "delete");
