@@ -158,9 +158,11 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
             Effect::Recall(seq)
         }
         Act::Clear(user) => {
-            store.chat.flush().await;
-            rooms.clear(room, user.as_deref(), &who, now_ms).await?;
-            Effect::Clear(user)
+            let cleared = rooms.clear(room, user.as_deref(), &who, now_ms).await?;
+            let ack = app.rooms.effect(app, room, Effect::Clear(user.clone())).await?;
+            // What was said before the room itself cleared is taken away too, and would be back after the next load.
+            rooms.clear_rest(room, user.as_deref(), (cleared, ack.seq)).await?;
+            return Ok(ack);
         }
         Act::Pin(seq) => {
             rooms.set_pinned(room, seq).await?;

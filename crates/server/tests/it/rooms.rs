@@ -1,6 +1,9 @@
 //! Rooms over the REST API, as an operator's backend uses it, with people in them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use control::person::{Person, Role};
+use control::room::message::Body;
 use control::room::show::Happening;
 use serde_json::{Value, json};
 use testkit::chat::ChatClient;
@@ -8,6 +11,7 @@ use testkit::http::{self, Answer};
 use weir::identity::Wish;
 use weir::operator::keys::{self, Scope};
 use weir::room::{Act, By, act};
+use weir::store::rooms::{HISTORY_MAX, Query};
 use weir::store::{Recording, State};
 
 use crate::api::{Api, assert_error, conforms, json, said};
@@ -166,6 +170,58 @@ fn a_room_is_made_described_listed_started_ended_banned_and_deleted() {
         audit["entries"].as_array().expect("entries").iter().filter_map(|one| one["what"].as_str()).collect();
     assert_eq!((done[0], &audit["entries"][0]["by"]), ("delete", &json!("key:shop")), "{done:?}");
     assert!(done.contains(&"ban_room") && done.contains(&"start"), "{done:?}");
+}
+
+#[test]
+fn a_room_that_is_deleted_ends_for_those_in_it_and_another_of_its_id_knows_nothing_of_it() {
+    let backend = Backend::new();
+    let (mut a, mut b) = (backend.enter("a"), backend.enter("b"));
+    assert_eq!(a.say("c1", "old").unwrap()["t"], "ack");
+    assert_eq!(backend.ask("DELETE", "rooms/r1", &Value::Null).status, 204);
+    for client in [&mut a, &mut b] {
+        client.wait_for(|frame| frame["t"] == "goaway").unwrap();
+    }
+    let refused = backend.try_to_enter("a", None).err().expect("no room").to_string();
+    assert!(refused.contains("\"not_found\""), "{refused}");
+
+    let wish = json!({"id": "r1", "title": "新", "host": {"id": "h2", "name": "主播"}});
+    backend.done(201, "POST", "rooms", "/rooms", wish);
+    let hello = json!({"room": "r1", "token": backend.token("a"), "resume": a.since()});
+    let mut a = ChatClient::enter(backend.api.weir.http, &hello).unwrap();
+    assert_eq!((&a.welcome["room"]["title"], &a.welcome["recovered"]), (&json!("新"), &json!(false)));
+    assert_eq!(a.items, [Value::Null; 0]);
+    // The answer to another message under this name is not remembered.
+    assert_eq!(a.say("c1", "new").unwrap()["t"], "ack");
+    let items = backend.history("", |items| !items.is_empty());
+    assert_eq!((texts(&items), backend.get("statistics")["visits"].as_u64()), (vec!["new"], Some(1)));
+}
+
+#[test]
+fn nothing_that_was_said_before_a_room_was_cleared_comes_back() {
+    let backend = Backend::new();
+    let weir = &backend.api.weir;
+    let (app, stop) = (weir.shared(), AtomicBool::new(false));
+    let by = By::System;
+    let say = || act(&app, "r1", &by, Act::Say(None, Body::Notice("a".into())));
+    let cleared = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                weir.block_on(say()).expect("said");
+            }
+        });
+        let clear = || weir.block_on(act(&app, "r1", &by, Act::Clear(None)));
+        let cleared: Vec<_> = (0..3).map(|_| clear()).collect();
+        stop.store(true, Ordering::Relaxed);
+        cleared
+    });
+    let last = cleared.into_iter().map(|ack| ack.expect("cleared").seq).max().expect("some");
+    let store = app.rooms.store().expect("a store");
+    let before = Query { before_seq: Some(last), limit: HISTORY_MAX, ..Query::default() };
+    assert!(weir.block_on(store.chat.flush()));
+    let mut left = weir.block_on(store.rooms.messages("r1", &before)).expect("messages");
+    left.retain(|message| !matches!(message.body, Body::Event(_)));
+    assert!(left.is_empty(), "{left:?}");
+    assert!(last > 10, "much was said meanwhile");
 }
 
 #[test]

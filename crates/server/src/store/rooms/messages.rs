@@ -141,13 +141,33 @@ impl Rooms {
         Ok(found)
     }
 
-    /// Takes back everything that somebody said, or that anybody said. Returns how much that was.
+    /// Takes back everything that somebody said, or that anybody said. Returns up to which number. An error if something of it may
+    /// not be in the database yet.
     pub async fn clear(&self, room: &str, user: Option<&str>, by: &str, at_ms: i64) -> Result<u64> {
-        self.chat.flush().await;
         let subject = user.map(|user| format!("user:{user}")).unwrap_or_default();
         let audit = Audit { subject, ..Audit::of(room, by, "clear", at_ms) };
-        let last = self.last_seq(room).await?.cast_signed();
-        let (mut after, mut count) = (-1, 0);
+        self.clear_some(room, user, None, Some(audit)).await
+    }
+
+    /// The same for what was said meanwhile: behind one number, up to another. It is not recorded again.
+    pub async fn clear_rest(&self, room: &str, user: Option<&str>, range: (u64, u64)) -> Result<()> {
+        self.clear_some(room, user, Some(range), None).await.map(|_| ())
+    }
+
+    async fn clear_some(
+        &self,
+        room: &str,
+        user: Option<&str>,
+        range: Option<(u64, u64)>,
+        mut audit: Option<Audit>,
+    ) -> Result<u64> {
+        if !self.chat.flush().await {
+            return Err(sqlx::Error::PoolTimedOut);
+        }
+        let last = self.last_seq(room).await?;
+        let last = range.map_or(last, |(_, until)| until.min(last)).cast_signed();
+        // Behind -1 there is a step even if nothing was said, for the record of it.
+        let mut after = range.map_or(-1, |(after, _)| after.cast_signed());
         while after < last {
             let step: Option<i64> = sqlx::query_scalar(
                 "SELECT seq FROM message WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT 1 OFFSET ?3",
@@ -159,7 +179,7 @@ impl Rooms {
             .await?;
             let until = step.unwrap_or(last).min(last);
             let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
-            if after < 0 {
+            if let Some(audit) = audit.take() {
                 audit.write(&mut transaction).await?;
             }
             let query = sqlx::query(
@@ -167,11 +187,11 @@ impl Rooms {
                  AND kind <> 'event' AND (? IS NULL OR author = ?)",
             );
             let query = query.bind(room).bind(after).bind(until).bind(user).bind(user);
-            count += query.execute(&mut *transaction).await?.rows_affected();
+            query.execute(&mut *transaction).await?;
             transaction.commit().await?;
             after = until;
         }
-        Ok(count)
+        Ok(last.cast_unsigned())
     }
 
     /// The highest number of the messages of a room; 0: none.

@@ -182,9 +182,9 @@ async fn history_is_found_by_number_time_place_and_person() {
     assert!(store.rooms.recall("r1", 9, "user:a1", 1).await.unwrap());
     assert!(!store.rooms.recall("r1", 9, "user:a1", 1).await.unwrap());
     assert_eq!(store.rooms.message("r1", 9).await.unwrap(), None);
-    assert_eq!(store.rooms.clear("r1", Some("u0"), "user:a1", 2).await.unwrap(), 4);
+    assert_eq!(store.rooms.clear("r1", Some("u0"), "user:a1", 2).await.unwrap(), 9);
     assert_eq!(seqs(q()).await, [3, 5, 7]);
-    assert_eq!(store.rooms.clear("r1", None, "key:ops", 3).await.unwrap(), 3);
+    assert_eq!(store.rooms.clear("r1", None, "key:ops", 3).await.unwrap(), 9);
     assert_eq!(seqs(q()).await, [5]);
     assert_eq!(store.rooms.last_seq("r1").await.unwrap(), 9);
     let audits = store.rooms.audits("r1", None, 9).await.unwrap();
@@ -193,6 +193,17 @@ async fn history_is_found_by_number_time_place_and_person() {
         [("clear", "", "key:ops"), ("clear", "user:u0", "user:a1"), ("recall", "message:9", "user:a1")];
     assert_eq!(told, expected);
     assert_eq!(store.rooms.audits("r1", Some(audits[1].id), 9).await.unwrap(), audits[2..]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_in_the_database_yet_is_not_said_to_be_cleared() {
+    let scratch = Scratch::new();
+    // Nobody writes what waits.
+    let store = Store::open(scratch.path()).await.unwrap();
+    store.rooms.create(&room("r1", 1)).await.unwrap();
+    store.chat.add("r1", Totals { likes: 1, ..Totals::default() });
+    assert!(store.rooms.clear("r1", None, "key:ops", 3).await.is_err());
+    assert!(store.rooms.audits("r1", None, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]
