@@ -150,6 +150,8 @@ pub(crate) enum Command {
     },
     /// Hand everything that is counted to the database's queue.
     Close(Done<()>),
+    /// Do the same and end: the room is not in the database any more.
+    End(Done<()>),
 }
 
 /// A gift that passed the room's rules and has been to the ledger.
@@ -279,11 +281,20 @@ impl Room {
 
     /// Hands everything that is counted to the database's queue.
     async fn close(&self) {
-        let (done, closed) = tokio::sync::oneshot::channel();
+        self.finish(Command::Close).await;
+    }
+
+    /// Does the same and ends its task.
+    async fn end(&self) {
+        self.finish(Command::End).await;
+    }
+
+    async fn finish(&self, command: impl FnOnce(Done<()>) -> Command) {
+        let (done, finished) = tokio::sync::oneshot::channel();
         let done: Done<()> = Box::new(move |()| _ = done.send(()));
-        let _ = self.commands.send(Command::Close(done));
+        let _ = self.commands.send(command(done));
         // Gone already is as good.
-        let _ = closed.await;
+        let _ = finished.await;
     }
 
     /// Has something done to it; the answer is the number of the message that says so, or of the last one.

@@ -483,7 +483,10 @@ pub(super) fn delete(call: &Call) -> Answer {
     }
     let (by, now_ms) = (by(call).to_string(), call.app.clock.unix_ms());
     match call.wait(store(call)?.delete(&about.id, &by, now_ms)).map_err(Fault::database)? {
-        true => Ok(Response::empty(204)),
+        true => {
+            call.wait(call.app.rooms.end(&about.id));
+            Ok(Response::empty(204))
+        }
         false => Err(Fault::NoRoom.answer()),
     }
 }

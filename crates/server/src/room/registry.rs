@@ -188,6 +188,25 @@ impl Rooms {
         Ok(room)
     }
 
+    /// Ends a room that was deleted, so that another may have its id: everybody in it is sent away and finds none, or the other one.
+    pub async fn end(&self, id: &str) {
+        // One that is being loaded may have been read before.
+        let loading = self.loading().get(id).cloned();
+        if let Some(mut answer) = loading {
+            let _ = answer.wait_for(Option::is_some).await;
+        }
+        let Some(room) = self.find(id) else { return };
+        self.forget(&room);
+        room.end().await;
+        if let Some(outlet) = self.outlet.get() {
+            outlet.send_away(&room);
+        }
+        if let Some(store) = &self.store {
+            // What it still had to write is written now, to no room, and not to the other one later.
+            store.chat.flush().await;
+        }
+    }
+
     /// Forgets a room; the next who asks for it has it loaded again.
     pub(super) fn forget(&self, room: &Room) {
         let mut running = self.lock();

@@ -22,7 +22,7 @@ use tracing::debug;
 pub use effect::Effect;
 
 use super::filter::Filter;
-use super::{Command, Counted, DecidedSay, Join, Outlet, Present, Room, Welcome};
+use super::{Command, Counted, DecidedSay, Done, Join, Outlet, Present, Room, Welcome};
 use crate::app::App;
 use crate::event;
 use crate::store::ChatWriter;
@@ -66,9 +66,11 @@ struct Task {
     /// Messages about which the operator's backend is being asked, and those that the same people said after them.
     asked: Turns<Option<Box<DecidedSay>>>,
     combos: Combos,
+    /// The room was deleted: takes the word that it has ended.
+    end: Option<Done<()>>,
 }
 
-/// Owns a room until nobody has been in it for a while.
+/// Owns a room until nobody has been in it for a while, or it is deleted.
 pub(super) async fn run(
     app: Arc<App>,
     room: Arc<Room>,
@@ -91,6 +93,9 @@ pub(super) async fn run(
                     break;
                 }
                 commands.drain(..).for_each(|command| task.take(command));
+                if task.end.is_some() {
+                    break;
+                }
                 if empty && task.chat.online() > 0 {
                     tick_at = Instant::now();
                 }
@@ -121,7 +126,10 @@ pub(super) async fn run(
     }
     task.tick();
     task.count_minute();
-    debug!(room = %task.room.id, "nobody is in the room; it is forgotten");
+    debug!(room = %task.room.id, "the room is forgotten: nobody is in it, or it was deleted");
+    if let Some(done) = task.end {
+        done(());
+    }
 }
 
 impl Task {
@@ -156,6 +164,7 @@ impl Task {
             giving: 0,
             asked: Turns::default(),
             combos: Combos::default(),
+            end: None,
         }
     }
 
@@ -182,6 +191,7 @@ impl Task {
                 self.count_minute();
                 done(());
             }
+            Command::End(done) => self.end = Some(done),
         }
     }
 
@@ -200,6 +210,7 @@ impl Task {
             Command::Count(counted) => self.count(&counted),
             Command::Members { done, .. } => done(Vec::new()),
             Command::Close(done) => done(()),
+            Command::End(done) => self.end = Some(done),
             // An effect that is not answered is had again, on the room that is loaded for it.
             Command::Effect(..) | Command::Leave { .. } | Command::Forget { .. } => {}
         }
