@@ -2,7 +2,8 @@
 //!
 //! Saying something has two halves. [`Chat::check`] decides and takes what it costs (rates, slow mode); what passes is
 //! a [`Draft`]. [`Chat::commit`] gives the draft its number. Between them the owner of the room may ask others: the
-//! operator's backend, the ledger. A draft that comes to nothing is given back with [`Chat::cancel`].
+//! operator's backend, the ledger. A draft that comes to nothing is given back with [`Chat::cancel`], or
+//! with [`Chat::refuse`] if that is its sender's fault.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -363,6 +364,13 @@ impl Chat {
     pub fn cancel(&mut self, draft: &Draft, now_ms: u64) {
         self.forget(&draft.send.user, &draft.send.cid);
         self.limits.put_back(&draft.send.user, &draft.paid, now_ms);
+    }
+
+    /// A draft is refused for what it says; other words may be tried at once. Deciding on it was work, which its sender's own rate pays
+    /// for: what is refused for nothing could be sent without end.
+    pub fn refuse(&mut self, draft: &Draft, now_ms: u64) {
+        self.forget(&draft.send.user, &draft.send.cid);
+        self.limits.put_back_all_but_own(&draft.send.user, &draft.paid, now_ms);
     }
 
     /// Something is said by somebody who need not be here and is not held to any rate, the operator's backend; by nobody: the

@@ -97,19 +97,26 @@ impl Limits {
 
     /// Puts back what was taken for something that came to nothing.
     pub(super) fn put_back(&mut self, user: &str, paid: &Paid, now_ms: u64) {
-        let Some(speaker) = self.speakers.get_mut(user) else { return };
-        match paid {
-            Paid::Gift(taken) => speaker.gifts.put_back(*taken, now_ms),
-            Paid::Words { own, room, count, last_ms, said } => {
-                speaker.rate.put_back(*own, now_ms);
-                if let Some(room) = room {
-                    self.room.put_back(*room, now_ms);
-                }
-                // Unless they have said something else since.
-                if speaker.count == *count {
-                    (speaker.last_ms, speaker.said) = (*last_ms, *said);
-                }
+        if let Some(speaker) = self.speakers.get_mut(user) {
+            match paid {
+                Paid::Gift(taken) => speaker.gifts.put_back(*taken, now_ms),
+                Paid::Words { own, .. } => speaker.rate.put_back(*own, now_ms),
             }
+        }
+        self.put_back_all_but_own(user, paid, now_ms);
+    }
+
+    /// Puts back what words took of others, and what they began: slow mode, and that the same may not be said again.
+    pub(super) fn put_back_all_but_own(&mut self, user: &str, paid: &Paid, now_ms: u64) {
+        let Paid::Words { room, count, last_ms, said, .. } = paid else { return };
+        if let Some(room) = room {
+            self.room.put_back(*room, now_ms);
+        }
+        // Unless they have said something else since.
+        if let Some(speaker) = self.speakers.get_mut(user)
+            && speaker.count == *count
+        {
+            (speaker.last_ms, speaker.said) = (*last_ms, *said);
         }
     }
 

@@ -206,6 +206,19 @@ fn what_comes_to_nothing_costs_nothing() {
 }
 
 #[test]
+fn words_that_are_refused_cost_their_sender_s_own_rate_and_nothing_else() {
+    let (user_rate, room_rate) = (Rate::per_second(1, 3), Rate::per_second(1, 1));
+    let mut chat = chat(Settings { slow_ms: 5_000, user_rate, room_rate, ..Settings::default() });
+    for cid in ["a", "b", "b"] {
+        let draft = chat.check(text("u1", cid, "bad"), &Sanctions::default(), 1_000, 1_000).unwrap();
+        chat.refuse(&draft, 1_000);
+    }
+    assert_eq!(code(say(&mut chat, text("u1", "c", "good"), 1_000)), (Code::RateUser, Some(1_000)));
+    assert!(say(&mut chat, text("u2", "a", "good"), 1_000).is_ok(), "the room's rate is whole");
+    assert!(say(&mut chat, text("u1", "c", "good"), 2_000).is_ok(), "no slow mode");
+}
+
+#[test]
 fn a_rule_is_remembered_for_as_long_as_it_holds() {
     let hour = 3_600_000;
     let mut chat = chat(Settings { slow_ms: hour, ..Settings::default() });

@@ -45,7 +45,7 @@ impl Task {
             Verdict::Clean => {}
             Verdict::Replace(text) => draft.replace_text(text),
             Verdict::Refuse(_) => {
-                self.chat.cancel(&draft, self.app.clock.now_ms());
+                self.chat.refuse(&draft, self.app.clock.now_ms());
                 return self.reject(Reject::new(Code::BlockedWord), done);
             }
             Verdict::Hold(word) => return self.hold(draft, word, done),
@@ -116,7 +116,11 @@ impl Task {
         match allowed {
             Ok(()) => self.commit(draft, done),
             Err(reject) => {
-                self.chat.cancel(&draft, self.app.clock.now_ms());
+                let now_ms = self.app.clock.now_ms();
+                match reject.code {
+                    Code::BlockedWord => self.chat.refuse(&draft, now_ms),
+                    _ => self.chat.cancel(&draft, now_ms),
+                }
                 self.reject(reject, done);
             }
         }
