@@ -23,6 +23,7 @@ use crate::identity::Wish;
 use crate::room::testing;
 use crate::scratch::Scratch;
 use crate::secrets::Secrets;
+use crate::store::gifts::{Claim, Gift};
 use crate::store::{Filter, Page, Recording, State};
 
 /// The task that packages for HLS.
@@ -39,6 +40,9 @@ pub(crate) const CHAT: &str = "a bug in the chat";
 
 /// The task that owns a room.
 pub(crate) const ROOM: &str = "a bug in the room";
+
+/// The task that takes a gift to the ledger.
+pub(crate) const GIVE: &str = "a bug in a gift";
 
 /// Panics if these bytes are meant for this place.
 pub(crate) fn strike_bytes(place: &str, bytes: &[u8]) {
@@ -212,6 +216,45 @@ fn a_panic_in_a_room_sends_its_people_away_who_come_back_to_it_and_costs_no_othe
     assert!(a.say("c3", "after").unwrap()["seq"].as_u64() > before);
     drop((a, b, other));
     drop(app);
+    runtime.block_on(server.stop());
+}
+
+#[test]
+fn a_panic_on_the_way_to_the_ledger_lets_the_same_gift_be_sent_again() {
+    let scratch = Scratch::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let server = start(&runtime, scratch.path());
+    let (app, addr) = (server.app.clone(), server.ports.http.unwrap());
+    make_rooms(&runtime, &app);
+    let rose = Gift {
+        room: String::new(),
+        id: "rose".into(),
+        name: "rose".into(),
+        icon: String::new(),
+        price: 0,
+        claim: Claim::None,
+        max_count: 9,
+        position: 1,
+        available: true,
+    };
+    assert!(runtime.block_on(app.rooms.store().unwrap().gifts.put_gift(&rose)).unwrap());
+    let mut a = ChatClient::enter_as(addr, "r1", &token(&app, "a"), None).unwrap();
+    let give = |gift: &str| format!(r#"{{"t":"send","cid":"c1","kind":"gift","gift":"{gift}","count":1}}"#);
+    a.send_text(give(GIVE).as_bytes()).unwrap();
+    let mut again = || {
+        a.send_text(give("rose").as_bytes()).unwrap();
+        a.wait_for(|frame| frame["cid"] == "c1").unwrap()
+    };
+    // The room may hear of the bug after that; the same is said to be on its way until then.
+    let (mut answer, began) = (again(), Instant::now());
+    while answer["t"] != "ack" && began.elapsed() < PATIENCE {
+        assert_eq!(answer["code"], "unavailable");
+        // More often would be too much at once.
+        std::thread::sleep(Duration::from_millis(200));
+        answer = again();
+    }
+    assert_eq!(answer["t"], "ack", "{answer}");
+    drop((a, app));
     runtime.block_on(server.stop());
 }
 

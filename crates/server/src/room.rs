@@ -130,8 +130,14 @@ pub(crate) enum Command {
     },
     /// A gift that somebody wanted to send was given, or not.
     Given(Box<GivenSay>),
-    /// Others have said whether something may be said; none: they never will.
-    Decided(Turn, Option<Box<DecidedSay>>),
+    /// Others have said whether something may be said.
+    Decided(Turn, Box<DecidedSay>),
+    /// What others were to decide on will never come back: a message with its turn, or a gift.
+    Lost {
+        user: String,
+        cid: String,
+        turn: Option<Turn>,
+    },
     Since {
         seq: u64,
         done: Done<Missed>,
@@ -241,9 +247,9 @@ impl Room {
     }
 
     /// A message comes back from those who were asked.
-    fn decided(&self, turn: Turn, said: Option<Box<DecidedSay>>) {
+    fn decided(&self, turn: Turn, said: Box<DecidedSay>) {
         if let Err(back) = self.commands.send(Command::Decided(turn, said))
-            && let Command::Decided(_, Some(said)) = back.0
+            && let Command::Decided(_, said) = back.0
         {
             (said.done)(Err(Reject::until(Code::Unavailable, 1_000)));
         }

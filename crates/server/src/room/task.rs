@@ -186,6 +186,7 @@ impl Task {
                 done(ack);
             }
             Command::Members { after, limit, done } => done(self.members(&after, limit)),
+            Command::Lost { user, cid, turn } => self.lost(&user, &cid, turn.as_ref()),
             Command::Close(done) => {
                 self.tick();
                 self.count_minute();
@@ -209,6 +210,7 @@ impl Task {
             Command::Since { done, .. } => done(None),
             Command::Count(counted) => self.count(&counted),
             Command::Members { done, .. } => done(Vec::new()),
+            Command::Lost { user, cid, turn } => self.lost(&user, &cid, turn.as_ref()),
             Command::Close(done) => done(()),
             Command::End(done) => self.end = Some(done),
             // An effect that is not answered is had again, on the room that is loaded for it.

@@ -78,18 +78,21 @@ impl Task {
         let turn = self.asked.take(&draft.send().user);
         if !asks {
             let decision = Decision::Allow { text: None };
-            return self.decided(&turn, Some(Box::new(DecidedSay { draft, decision, done })));
+            return self.decided(&turn, Box::new(DecidedSay { draft, decision, done }));
         }
-        let asking = Asking { room: self.room.clone(), turn, said: None };
-        let app = self.app.clone();
+        let (away, app) = (Away::new(&self.room, &draft, Some(turn)), self.app.clone());
         tokio::spawn(async move {
-            let decision = app.hooks.decide(&question(&asking.room.id, &draft)).await;
-            asking.end(DecidedSay { draft, decision, done });
+            let decision = app.hooks.decide(&question(&away.room.id, &draft)).await;
+            away.decided(DecidedSay { draft, decision, done });
         });
     }
 
     /// The backend has said whether something may be said: it is said when everything that the same person said before is.
-    pub(super) fn decided(&mut self, turn: &Turn, said: Option<Box<DecidedSay>>) {
+    pub(super) fn decided(&mut self, turn: &Turn, said: Box<DecidedSay>) {
+        self.settle(turn, Some(said));
+    }
+
+    fn settle(&mut self, turn: &Turn, said: Option<Box<DecidedSay>>) {
         for said in self.asked.settle(turn, said).into_iter().flatten() {
             self.carry_out(*said);
         }
@@ -178,11 +181,25 @@ impl Task {
             return self.reject(Reject::until(Code::Unavailable, 1_000), done);
         }
         self.giving += 1;
-        let (app, room) = (self.app.clone(), self.room.clone());
+        let (away, app) = (Away::new(&self.room, &draft, None), self.app.clone());
         tokio::spawn(async move {
-            let given = gift::give(&app, &room.id, draft.send()).await;
-            room.given(Box::new(GivenSay { draft, given, done }));
+            #[cfg(test)]
+            if let Body::Gift(gift) = &draft.send().body {
+                crate::bug::strike_bytes(crate::bug::GIVE, gift.id.as_bytes());
+            }
+            let given = gift::give(&app, &away.room.id, draft.send()).await;
+            away.given(GivenSay { draft, given, done });
         });
+    }
+
+    /// Nobody will ever say what becomes of a message, or of a gift if there is no turn: the same may be sent again, and what waits
+    /// behind it goes on. A gift may be in the ledger all the same; then whoever sends it again is told so.
+    pub(super) fn lost(&mut self, user: &str, cid: &str, turn: Option<&Turn>) {
+        self.chat.forget(user, cid);
+        match turn {
+            Some(turn) => self.settle(turn, None),
+            None => self.giving = self.giving.saturating_sub(1),
+        }
     }
 
     /// A gift is in the ledger, or is not: now it is shown and its sender is told.
@@ -227,22 +244,40 @@ impl Task {
     }
 }
 
-/// A message about which somebody is asked. Whatever becomes of that, those that wait behind it do not wait for ever.
-struct Asking {
+/// What left the room for others to decide on: a message with its turn, or a gift. Whatever becomes of it there, the room is told.
+struct Away {
     room: Arc<Room>,
-    turn: Turn,
-    said: Option<Box<DecidedSay>>,
+    user: String,
+    cid: String,
+    turn: Option<Turn>,
+    is_back: bool,
 }
 
-impl Asking {
-    fn end(mut self, said: DecidedSay) {
-        self.said = Some(Box::new(said));
+impl Away {
+    fn new(room: &Arc<Room>, draft: &Draft, turn: Option<Turn>) -> Away {
+        let Say { user, cid, .. } = draft.send();
+        Away { room: room.clone(), user: user.clone(), cid: cid.clone(), turn, is_back: false }
+    }
+
+    fn decided(mut self, said: DecidedSay) {
+        if let Some(turn) = self.turn.take() {
+            self.is_back = true;
+            self.room.decided(turn, Box::new(said));
+        }
+    }
+
+    fn given(mut self, said: GivenSay) {
+        self.is_back = true;
+        self.room.given(Box::new(said));
     }
 }
 
-impl Drop for Asking {
+impl Drop for Away {
     fn drop(&mut self) {
-        self.room.decided(self.turn.clone(), self.said.take());
+        if !self.is_back {
+            let (user, cid) = (std::mem::take(&mut self.user), std::mem::take(&mut self.cid));
+            let _ = self.room.commands.send(Command::Lost { user, cid, turn: self.turn.take() });
+        }
     }
 }
 
