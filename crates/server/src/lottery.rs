@@ -87,8 +87,10 @@ pub async fn candidates(app: &Arc<App>, lottery: &Lottery) -> Result<Vec<String>
     let room = &lottery.room;
     let about = store.rooms.about(room).await?.ok_or_else(|| Reject::new(Code::NotFound))?;
     let now_ms = app.clock.unix_ms();
-    // What was said a moment ago counts.
-    store.chat.flush().await;
+    // What was said a moment ago counts. Without it the draw would be unfair, and nobody could tell.
+    if !store.chat.flush().await {
+        return Err(unavailable().into());
+    }
     let mut ids: HashSet<String> = store.gifts.candidates(lottery, now_ms + 1).await?.into_iter().collect();
     if lottery.take_part == TakePart::Present
         && let Some(running) = app.rooms.find(room)

@@ -404,6 +404,7 @@ pub(super) fn database(error: &sqlx::Error) -> Response {
         "the database does not answer and nothing was done: try again; the log says more",
         "数据库没有响应，操作未执行：请稍后重试，详见日志",
     )
+    .with("Retry-After", "2")
 }
 
 fn no_gift() -> Response {

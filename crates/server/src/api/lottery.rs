@@ -286,7 +286,12 @@ fn refuse(refusal: Refusal) -> Response {
         Refusal::Store(error) => database(&error),
         Refusal::Rejected(reject) if reject.code == control::room::reject::Code::NotFound => no_room(),
         Refusal::Rejected(reject) => {
-            Response::error(503, "unavailable", &reject.code.to_string(), reject.code.message_zh())
+            let answer =
+                Response::error(503, "unavailable", &reject.code.to_string(), reject.code.message_zh());
+            match reject.retry_after_ms {
+                Some(ms) => answer.with("Retry-After", ms.div_ceil(1_000).to_string()),
+                None => answer,
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use control::room::message::Body;
 use control::room::sanction::{Kind, Subject};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use testkit::http;
 use weir::room::{Act, By, act};
 
@@ -175,4 +176,27 @@ fn what_is_due_is_drawn_by_itself_also_after_a_restart() {
         assert_eq!(state(&api, open)["state"], "open");
     }
     assert_eq!(draw(&api, &mine["id"])["winners"], json!(["a"]));
+}
+
+#[test]
+fn nobody_is_drawn_while_what_was_said_cannot_be_written() {
+    let api = with_gifts(&[]);
+    let lottery = open(&api, json!({"prize": "a", "take_part": "text", "what": "抽我"}));
+    let mut a = enter(&api.weir, "a");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(api.data.file(weir::store::FILE));
+    let mut lock = api.weir.block_on(async move {
+        let mut lock = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut lock).await.unwrap();
+        lock
+    });
+    assert_eq!(a.say("c1", "抽我").unwrap()["t"], "ack");
+    let path = format!("rooms/r1/lotteries/{}", lottery["id"].as_str().unwrap());
+    let told = http::get(api.weir.http, &format!("/api/v1/{path}/entries"), "").unwrap();
+    assert_error(&told, 503, "unavailable");
+    api.weir.block_on(async { sqlx::query("ROLLBACK").execute(&mut lock).await.unwrap() });
+    // Whoever said it in time is among them.
+    api.weir.wait_for("the draw", || {
+        let answer = api.write("POST", &format!("{path}/draw"), Value::Null);
+        answer.status == 200 && json_of(&answer)["winners"] == json!(["a"])
+    });
 }
