@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use control::person::{Person, Role};
+use control::room::reject::Code;
 use media::frame::{Frame, Kind};
 use testkit::chat::ChatClient;
 use testkit::clip::Clip;
@@ -20,10 +21,12 @@ use crate::app::{App, Server};
 use crate::clock::Clock;
 use crate::config::Layers;
 use crate::identity::Wish;
-use crate::room::testing;
+use crate::lottery;
+use crate::room::{By, Refusal, testing};
 use crate::scratch::Scratch;
 use crate::secrets::Secrets;
 use crate::store::gifts::{Claim, Gift};
+use crate::store::lottery::TakePart;
 use crate::store::{Filter, Page, Recording, State};
 
 /// The task that packages for HLS.
@@ -203,12 +206,28 @@ fn a_panic_in_a_room_sends_its_people_away_who_come_back_to_it_and_costs_no_othe
     };
     let (mut a, mut b, mut other) = (enter("a", "r1", None), enter("b", "r1", None), enter("c", "r2", None));
     let before = a.say("c1", "before").unwrap()["seq"].as_u64();
+    let wish = lottery::Wish {
+        prize: "p".into(),
+        winners: 1,
+        take_part: TakePart::Present,
+        until_ms: app.clock.unix_ms() + 60_000,
+        auto: true,
+    };
+    let lottery = runtime.block_on(lottery::open(&app, "r1", &By::System, wish)).unwrap().unwrap();
+    let struck = app.rooms.find("r1").unwrap();
+    assert_eq!(runtime.block_on(struck.members("", 9)).unwrap().len(), 2);
     a.start_to_say("c2", ROOM).unwrap();
     for client in [&mut a, &mut b] {
         let told = client.wait_for(|frame| frame["t"] == "goaway").unwrap();
         assert!(told["reconnect_in_ms"].as_u64() >= Some(500), "{told}");
     }
     assert_eq!(other.say("c1", "hello").unwrap()["t"], "ack");
+    // They are not there, and nobody may say so: a draw among who is there waits for them.
+    assert!(runtime.block_on(struck.members("", 9)).is_none());
+    match runtime.block_on(lottery::draw(&app, "r1", &lottery.id, &By::System)) {
+        Err(Refusal::Rejected(reject)) => assert_eq!(reject.code, Code::Unavailable),
+        drawn => panic!("{drawn:?}"),
+    }
     let (mut a, b) = (enter("a", "r1", Some(&a)), enter("b", "r1", Some(&b)));
     // What the room knew is gone; what was said is in the database, and no number comes twice.
     assert_eq!(b.welcome["recovered"], false);

@@ -230,6 +230,11 @@ impl Chats {
         }
     }
 
+    /// Whether everybody is being told to come back later.
+    pub fn is_stopping(&self) -> bool {
+        self.shards.iter().any(|inbox| inbox.stopping.load(Ordering::SeqCst))
+    }
+
     /// Gives a client to the shard that has the fewest.
     fn attach(&self, arrival: Arrival) {
         let fewest = self.shards.iter().min_by_key(|inbox| inbox.figures.connections.load(Ordering::Relaxed));

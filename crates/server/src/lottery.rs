@@ -10,11 +10,11 @@ use control::room::lottery::{ENTRIES_MAX, commitment, draw as draw_lots};
 use control::room::message::{Event, Lottery as Told};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::Kind;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::app::App;
-use crate::room::{By, Effect, Refusal};
+use crate::room::{By, Effect, Refusal, Room};
 use crate::store::Store;
 use crate::store::lottery::{Drawn, Lottery, State, TakePart};
 use crate::store::rooms::Audit;
@@ -31,7 +31,8 @@ const MEMBERS: usize = 1_000;
 /// Between two looks at which lotteries are to be drawn.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long after a start a lottery among those who are there is not drawn that was opened before it.
+/// How long after its room was loaded a lottery among those who are there is not drawn that was opened before that: whoever was in
+/// the room when the server or the room's task ended is coming back.
 const SETTLE: Duration = Duration::from_secs(30);
 
 /// Lotteries that are fetched at once.
@@ -83,6 +84,15 @@ pub async fn open(app: &Arc<App>, room: &str, by: &By, wish: Wish) -> Result<Opt
 
 /// Who takes part in a lottery that is open, as of now; sorted.
 pub async fn candidates(app: &Arc<App>, lottery: &Lottery) -> Result<Vec<String>, Refusal> {
+    candidates_in(app, app.rooms.find(&lottery.room).as_deref(), lottery).await
+}
+
+/// The same, with the room as it is running, if it is.
+async fn candidates_in(
+    app: &Arc<App>,
+    running: Option<&Room>,
+    lottery: &Lottery,
+) -> Result<Vec<String>, Refusal> {
     let store = store(app)?;
     let room = &lottery.room;
     let about = store.rooms.about(room).await?.ok_or_else(|| Reject::new(Code::NotFound))?;
@@ -93,11 +103,12 @@ pub async fn candidates(app: &Arc<App>, lottery: &Lottery) -> Result<Vec<String>
     }
     let mut ids: HashSet<String> = store.gifts.candidates(lottery, now_ms + 1).await?.into_iter().collect();
     if lottery.take_part == TakePart::Present
-        && let Some(running) = app.rooms.find(room)
+        && let Some(running) = running
     {
         let mut after = String::new();
         loop {
-            let some = running.members(&after, MEMBERS).await;
+            // Of a room that is gone nobody knows who was there.
+            let some = running.members(&after, MEMBERS).await.ok_or_else(unavailable)?;
             let Some(last) = some.last() else { break };
             after.clone_from(&last.author.id);
             // Guests have no name by which a prize finds them.
@@ -106,6 +117,10 @@ pub async fn candidates(app: &Arc<App>, lottery: &Lottery) -> Result<Vec<String>
             if ids.len() >= ENTRIES_MAX {
                 break;
             }
+        }
+        // Set before the first of them is sent away, so that nobody is missing who was there.
+        if app.chats.is_stopping() {
+            return Err(unavailable().into());
         }
     }
     let (here, everywhere) =
@@ -127,8 +142,12 @@ pub async fn draw(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Optio
     let store = store(app)?;
     let Some(lottery) = store.gifts.lottery(room, id).await? else { return Ok(None) };
     if lottery.state == State::Open {
-        app.rooms.open(app, room).await?;
-        let mut entries = candidates(app, &lottery).await?;
+        let running = app.rooms.open(app, room).await?;
+        if let Some(wait) = unsettled(&running, &lottery) {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            return Err(Reject::until(Code::Unavailable, wait_ms).into());
+        }
+        let mut entries = candidates_in(app, Some(&running), &lottery).await?;
         let (entries_hash, winners) = draw_lots(&lottery.seed, &mut entries, lottery.winners);
         let drawn = Drawn { entries_hash, entries, winners, at_ms: app.clock.unix_ms() };
         if store.gifts.put_draw(room, id, &drawn).await? {
@@ -155,16 +174,10 @@ pub async fn cancel(app: &Arc<App>, room: &str, id: &str, by: &By) -> Result<Opt
 /// Draws lotteries when their time is up, for as long as the server runs.
 pub async fn run(app: Arc<App>) {
     let Some(store) = app.rooms.store() else { return };
-    let (began, began_ms) = (Instant::now(), app.clock.unix_ms());
     let mut failing = false;
     loop {
         sleep(TICK).await;
-        // Whoever was there when the server ended is coming back.
-        let is_settled = began.elapsed() >= SETTLE;
-        let waits = |lottery: &Lottery| {
-            !is_settled && lottery.take_part == TakePart::Present && lottery.opened_ms < began_ms
-        };
-        match round(&app, store, waits).await {
+        match round(&app, store).await {
             Ok(()) => failing = false,
             Err(refusal) => {
                 if !std::mem::replace(&mut failing, true) {
@@ -178,14 +191,17 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-async fn round(app: &Arc<App>, store: &Store, waits: impl Fn(&Lottery) -> bool) -> Result<(), Refusal> {
+async fn round(app: &Arc<App>, store: &Store) -> Result<(), Refusal> {
     let (now_ms, mut after) = (app.clock.unix_ms(), (i64::MIN, String::new()));
     let mut failed = None;
     loop {
         let due = store.gifts.due_lotteries(now_ms, (after.0, &after.1), DUE).await?;
         let Some(last) = due.last() else { return failed.map_or(Ok(()), Err) };
         after = (last.until_ms, last.id.clone());
-        for lottery in due.iter().filter(|lottery| !waits(lottery)) {
+        for lottery in &due {
+            if waits(app, lottery).await {
+                continue;
+            }
             let (room, id) = (&lottery.room, &lottery.id);
             match draw(app, room, id, &By::System).await {
                 Ok(_) => info!(room, lottery = id, "a lottery whose time is up is drawn"),
@@ -198,6 +214,22 @@ async fn round(app: &Arc<App>, store: &Store, waits: impl Fn(&Lottery) -> bool) 
             }
         }
     }
+}
+
+/// Whether those who take part cannot be known at this moment, and will be.
+async fn waits(app: &Arc<App>, lottery: &Lottery) -> bool {
+    if lottery.take_part != TakePart::Present {
+        return false;
+    }
+    // A room that cannot be opened fails the draw, which says why.
+    app.chats.is_stopping()
+        || app.rooms.open(app, &lottery.room).await.is_ok_and(|room| unsettled(&room, lottery).is_some())
+}
+
+/// How long a lottery has to wait until whoever was in its room before is there again.
+fn unsettled(room: &Room, lottery: &Lottery) -> Option<Duration> {
+    let is_older = lottery.take_part == TakePart::Present && lottery.opened_ms < room.loaded_ms;
+    SETTLE.checked_sub(room.loaded.elapsed()).filter(|left| is_older && !left.is_zero())
 }
 
 /// Writes down who did it.

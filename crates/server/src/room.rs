@@ -29,6 +29,7 @@ use control::room::message::Author;
 use control::room::reject::{Code, Reject};
 use control::room::turns::Turn;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::gift::Given;
 use crate::hooks::Decision;
@@ -47,6 +48,10 @@ pub struct Room {
     pub id: Arc<str>,
     /// A number that no other room of this run of the server has, nor this one after it was forgotten and loaded.
     pub number: u64,
+    /// When it was loaded.
+    pub loaded: Instant,
+    /// The same in milliseconds since 1970.
+    pub loaded_ms: i64,
     commands: mpsc::UnboundedSender<Command>,
     /// What people want to say and has not been decided.
     waiting: AtomicUsize,
@@ -152,7 +157,7 @@ pub(crate) enum Command {
     Members {
         after: String,
         limit: usize,
-        done: Done<Vec<Present>>,
+        done: Done<Option<Vec<Present>>>,
     },
     /// Hand everything that is counted to the database's queue.
     Close(Done<()>),
@@ -195,11 +200,13 @@ pub struct Present {
 }
 
 impl Room {
-    fn new(id: &str, number: u64) -> (Arc<Room>, mpsc::UnboundedReceiver<Command>) {
+    fn new(id: &str, number: u64, loaded_ms: i64) -> (Arc<Room>, mpsc::UnboundedReceiver<Command>) {
         let (commands, queue) = mpsc::unbounded_channel();
         let room = Room {
             id: id.into(),
             number,
+            loaded: Instant::now(),
+            loaded_ms,
             commands,
             waiting: AtomicUsize::new(0),
             likes: AtomicU64::new(0),
@@ -277,12 +284,13 @@ impl Room {
         let _ = self.commands.send(Command::Count(counted));
     }
 
-    /// People here, by id, after one of them.
-    pub async fn members(&self, after: &str, limit: usize) -> Vec<Present> {
+    /// People here, by id, after one of them. None: the room is gone, and whoever was there comes back to the one that is loaded
+    /// next.
+    pub async fn members(&self, after: &str, limit: usize) -> Option<Vec<Present>> {
         let (done, members) = tokio::sync::oneshot::channel();
-        let done: Done<Vec<Present>> = Box::new(move |members| _ = done.send(members));
+        let done: Done<Option<Vec<Present>>> = Box::new(move |members| _ = done.send(members));
         let _ = self.commands.send(Command::Members { after: after.to_owned(), limit, done });
-        members.await.unwrap_or_default()
+        members.await.ok().flatten()
     }
 
     /// Hands everything that is counted to the database's queue.
@@ -351,6 +359,6 @@ pub(crate) mod testing {
 
     /// A room that nobody answers for.
     pub(crate) fn room() -> Arc<Room> {
-        Room::new("r", 0).0
+        Room::new("r", 0, 0).0
     }
 }

@@ -156,7 +156,11 @@ pub(super) fn members(call: &Call) -> Answer {
     find(call)?;
     let limit = call.limit();
     let mut found = match call.app.rooms.find(id(call)) {
-        Some(room) => call.wait(room.members(call.parameter("after").unwrap_or_default(), limit + 1)),
+        // Of one that is gone nobody is known until it is loaded again.
+        Some(room) => {
+            let members = room.members(call.parameter("after").unwrap_or_default(), limit + 1);
+            call.wait(members).unwrap_or_default()
+        }
         None => Vec::new(),
     };
     let more = found.len() > limit;

@@ -175,7 +175,7 @@ impl Rooms {
         let filter = Filter::new(filter::compile(words));
         let outlet = self.outlet.get().ok_or_else(unavailable)?.clone();
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let (room, queue) = Room::new(id, number);
+        let (room, queue) = Room::new(id, number, app.clock.unix_ms());
         let mut running = self.lock();
         if running.len() >= ROOMS_MAX {
             return Err(unavailable());

@@ -185,7 +185,7 @@ impl Task {
                 let ack = self.effect(*effect);
                 done(ack);
             }
-            Command::Members { after, limit, done } => done(self.members(&after, limit)),
+            Command::Members { after, limit, done } => done(Some(self.members(&after, limit))),
             Command::Lost { user, cid, turn } => self.lost(&user, &cid, turn.as_ref()),
             Command::Close(done) => {
                 self.tick();
@@ -209,7 +209,7 @@ impl Task {
             Command::Decided(turn, said) => self.decided(&turn, said),
             Command::Since { done, .. } => done(None),
             Command::Count(counted) => self.count(&counted),
-            Command::Members { done, .. } => done(Vec::new()),
+            Command::Members { done, .. } => done(None),
             Command::Lost { user, cid, turn } => self.lost(&user, &cid, turn.as_ref()),
             Command::Close(done) => done(()),
             Command::End(done) => self.end = Some(done),

@@ -340,7 +340,7 @@ fn who_says_goodbye_is_gone_and_leaves_no_seat_to_the_next() {
     let mut a = enter(&weir, "a");
     let here = || {
         let room = weir.app().rooms.find("r1").expect("a room that somebody is in");
-        weir.block_on(room.members("", 9)).len()
+        weir.block_on(room.members("", 9)).unwrap().len()
     };
     // As often as one may speak without a pause.
     for round in 0..3 {

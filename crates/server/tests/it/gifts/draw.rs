@@ -200,3 +200,21 @@ fn nobody_is_drawn_while_what_was_said_cannot_be_written() {
         answer.status == 200 && json_of(&answer)["winners"] == json!(["a"])
     });
 }
+
+#[test]
+fn nobody_is_drawn_among_who_is_there_while_all_are_being_sent_away() {
+    let api = with_gifts(&[]);
+    let mut a = enter(&api.weir, "a");
+    let present = open(&api, json!({"prize": "p", "take_part": "present", "seconds": 60}));
+    let app = api.weir.shared();
+    let stop = std::thread::spawn(move || app.chats.stop());
+    // It has left the room and not closed: the end waits for that, longer than a few looks at what is due take.
+    a.wait_for(|frame| frame["t"] == "goaway").unwrap();
+    api.weir.clock.set_unix_ms(api.weir.clock.unix_ms() + 61_000);
+    let path = format!("rooms/r1/lotteries/{}", present["id"].as_str().unwrap());
+    let told = api.write("POST", &format!("{path}/draw"), Value::Null);
+    assert_error(&told, 503, "unavailable");
+    assert_eq!(told.header("retry-after"), Some("2"));
+    stop.join().unwrap();
+    assert_eq!(api.get(&path)["state"], "open");
+}
