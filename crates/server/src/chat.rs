@@ -105,6 +105,34 @@ struct Inbox {
     figures: Figures,
     /// Set before the order to stop, which a panic may lose.
     stopping: AtomicBool,
+    /// Nobody opens the mail any more.
+    ended: AtomicBool,
+}
+
+impl Inbox {
+    fn new(mail: hub::Inbox<Order, Bell>, number: u32) -> Inbox {
+        Inbox {
+            mail,
+            number,
+            figures: Figures::default(),
+            stopping: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Leaves an order. After the end of the thread it is dropped, and with it what it holds: sockets close, seats are given back.
+    fn order(&self, order: Order) {
+        self.mail.order(order);
+        // In this order: an order that the end below did not find finds the end here.
+        if self.ended.load(Ordering::SeqCst) {
+            self.end();
+        }
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        drop(self.mail.open(&mut Vec::new()));
+    }
 }
 
 #[derive(Debug)]
@@ -185,12 +213,7 @@ impl Chats {
         for number in 0..u32::try_from(shards.clamp(1, SHARDS_MAX)).unwrap_or(1) {
             let poll = Poll::new()?;
             let mail = hub::Inbox::new(Bell(Waker::new(poll.registry(), shard::WAKE)?));
-            inboxes.push(Arc::new(Inbox {
-                mail,
-                number,
-                figures: Figures::default(),
-                stopping: AtomicBool::new(false),
-            }));
+            inboxes.push(Arc::new(Inbox::new(mail, number)));
             polls.push(poll);
         }
         Ok(Chats { shards: inboxes.into(), polls: Mutex::new(polls), threads: Mutex::default() })
@@ -216,11 +239,11 @@ impl Chats {
         self.shards.iter().map(|inbox| &inbox.figures)
     }
 
-    /// Tells everybody to come back later and waits for the threads to end.
+    /// Tells everybody to come back later and waits for the threads to end, which is a matter of seconds.
     pub fn stop(&self) {
         for inbox in &*self.shards {
             inbox.stopping.store(true, Ordering::SeqCst);
-            inbox.mail.order(Order::Stop);
+            inbox.order(Order::Stop);
         }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -237,11 +260,12 @@ impl Chats {
 
     /// Gives a client to the shard that has the fewest.
     fn attach(&self, arrival: Arrival) {
-        let fewest = self.shards.iter().min_by_key(|inbox| inbox.figures.connections.load(Ordering::Relaxed));
+        let running = self.shards.iter().filter(|inbox| !inbox.ended.load(Ordering::SeqCst));
+        let fewest = running.min_by_key(|inbox| inbox.figures.connections.load(Ordering::Relaxed));
         if let Some(inbox) = fewest {
             // Counted here, so that a thousand who come at once are spread too.
             let connected = Connected::new(inbox.clone());
-            inbox.mail.order(Order::Arrive(Box::new(arrival), connected));
+            inbox.order(Order::Arrive(Box::new(arrival), connected));
         }
     }
 }
@@ -250,18 +274,18 @@ impl Outlet for Way {
     fn batch(&self, room: &Arc<Room>, batch: &Batch) {
         let (bytes, items) = (wire::batch(batch), u32::try_from(batch.items.len()).unwrap_or(u32::MAX));
         for inbox in self.with(room) {
-            inbox.mail.order(Order::Batch(room.clone(), bytes.clone(), items));
+            inbox.order(Order::Batch(room.clone(), bytes.clone(), items));
         }
     }
 
     fn remove(&self, room: &Arc<Room>, whom: &Whom, code: Code) {
         for inbox in self.with(room) {
-            inbox.mail.order(Order::Remove(room.clone(), whom.clone(), code));
+            inbox.order(Order::Remove(room.clone(), whom.clone(), code));
         }
     }
 
     fn send_away(&self, room: &Arc<Room>) {
-        self.with(room).for_each(|inbox| inbox.mail.order(Order::SendAway(room.clone())));
+        self.with(room).for_each(|inbox| inbox.order(Order::SendAway(room.clone())));
     }
 }
 
@@ -270,5 +294,57 @@ impl Way {
     fn with(&self, room: &Room) -> impl Iterator<Item = &Arc<Inbox>> {
         let parts = room.parts.load(Ordering::Relaxed);
         self.shards.iter().filter(move |inbox| parts & (1 << inbox.number) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::os::unix::net::UnixStream;
+    use std::sync::Weak;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::net::Permits;
+
+    #[tokio::test]
+    async fn the_end_waits_for_no_newcomer_and_a_shard_that_has_ended_takes_none() {
+        let chats = Arc::new(Chats::new(1).unwrap());
+        let (poll, inbox) = (chats.polls.lock().unwrap().pop().unwrap(), chats.shards[0].clone());
+        let runtime = tokio::runtime::Handle::current();
+        let thread = move || shard::run(poll, inbox, Weak::new(), Clock::system(), runtime);
+        chats.threads.lock().unwrap().push(std::thread::spawn(thread));
+        let permits = Permits::new(0, 0);
+        let come = || {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            chats.attach(Arrival {
+                socket: Socket::pair(theirs).unwrap(),
+                owed: Bytes::new(),
+                early: Bytes::new(),
+                permit: permits.take(peer).unwrap(),
+                peer,
+            });
+            ours
+        };
+        let (mut held, began) = (vec![come()], Instant::now());
+        let stop = std::thread::spawn({
+            let chats = chats.clone();
+            move || chats.stop()
+        });
+        // None of them closes what they are told to close, and others come all the time.
+        while !stop.is_finished() {
+            assert!(began.elapsed() < Duration::from_secs(6), "the end does not come");
+            held.push(come());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        held.push(come());
+        for mut client in held {
+            client.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            client.read_to_end(&mut Vec::new()).unwrap();
+        }
+        assert_eq!(permits.held(), 0);
     }
 }

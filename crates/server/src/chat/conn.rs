@@ -19,7 +19,7 @@ use crate::net::{Owed, Permit, Socket};
 const AT_ONCE: usize = 64;
 
 /// How long a client that was told the end may take to read it, in milliseconds.
-const FAREWELL_MS: u64 = 3_000;
+pub(super) const FAREWELL_MS: u64 = 3_000;
 
 /// What became of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ const TRIES: usize = 3;
 pub(super) async fn greet(app: Weak<App>, inbox: Arc<Inbox>, key: Key, hello: Hello, peer: IpAddr) {
     let Some(app) = app.upgrade() else { return };
     if let Err(refusal) = enter(&app, &inbox, key, hello, peer).await {
-        inbox.mail.order(Order::End(key, refusal));
+        inbox.order(Order::End(key, refusal));
     }
 }
 
@@ -70,9 +70,9 @@ async fn enter(
                     let bytes = wire::welcome(&welcome, guest.as_deref(), unix_ms);
                     let stay = Stay::new(seat_room, user);
                     let seat = Seat { stay, crew, guest: welcome.guest, welcome: bytes };
-                    mail.mail.order(Order::Seat(key, Box::new(seat)));
+                    mail.order(Order::Seat(key, Box::new(seat)));
                 }
-                Err(reject) => mail.mail.order(Order::End(key, turned_away(reject))),
+                Err(reject) => mail.order(Order::End(key, turned_away(reject))),
             }),
         };
         if room.join(join).is_ok() {

@@ -11,6 +11,10 @@ use crate::http::viewer::Client;
 use crate::http::websocket;
 use crate::net::{Permit, Stream};
 
+/// After how long whoever comes while the server is about to stop may try again, in seconds: the clients that it sends away come back
+/// over as long.
+const AGAIN_SECONDS: &str = "5";
+
 /// A request that may become a client.
 pub struct Wanted {
     accept: String,
@@ -44,6 +48,16 @@ pub fn request(app: &App, head: &Head) -> Result<Wanted, Response> {
             "this server has no rooms: it has no data folder, or its database cannot be opened",
             "此服务器没有房间：没有数据目录，或数据库无法打开",
         ));
+    }
+    // Whoever was sent away would be sent away again, and the chat would not end.
+    if app.drain.is_on() || app.chats.is_stopping() {
+        return Err(Response::error(
+            503,
+            "draining",
+            "this server is about to stop: connect again, to another one or after its restart",
+            "服务器即将停止：请重新连接",
+        )
+        .with("Retry-After", AGAIN_SECONDS));
     }
     Ok(Wanted { accept })
 }

@@ -32,7 +32,7 @@ pub(super) async fn carry_out(
             wire::answer(&cid, &done.map_err(crate::room::Refusal::reject))
         }
     };
-    inbox.mail.order(Order::Tell(key, told));
+    inbox.order(Order::Tell(key, told));
 }
 
 /// Gives somebody the gift that they may have for nothing, and tells them.
@@ -47,7 +47,7 @@ pub(super) async fn claim(
 ) {
     let Some(app) = app.upgrade() else { return };
     let done = gift::claim(&app, &room, &user, &gift).await;
-    inbox.mail.order(Order::Tell(key, wire::answer(&cid, &done)));
+    inbox.order(Order::Tell(key, wire::answer(&cid, &done)));
 }
 
 fn understand(asked: Asked) -> Result<Act, String> {

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tracing::{debug, error};
 
 use super::asked::{self, Asked};
-use super::conn::{Conn, Fate, Place, Seated};
+use super::conn::{Conn, FAREWELL_MS, Fate, Place, Seated};
 use super::hall::Hall;
 use super::{Arrival, Connected, HELLO_MS, Inbox, Key, Order, Seat, hello, order, wire};
 use crate::app::App;
@@ -34,6 +34,9 @@ const EVENTS: usize = 1024;
 
 /// Clients who are written to before the shard looks at its sockets and its mail again.
 const SWEEP: usize = 256;
+
+/// How long a shard that was told to stop goes on at most: everybody has had time to read that.
+const LAST: Duration = Duration::from_millis(FAREWELL_MS + 1_000);
 
 /// Over how long clients are to come back when the server stops or a room has to begin anew, in milliseconds.
 const RETURN_MS: u64 = 5_000;
@@ -59,7 +62,14 @@ struct Shard {
     due: VecDeque<usize>,
     scratch: Box<[u8]>,
     texts: Vec<String>,
-    stopping: bool,
+    /// When it is to end at the latest, from when it was told to stop.
+    stopping: Option<Instant>,
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.inbox.end();
+    }
 }
 
 /// Runs a shard until it is told to stop and its clients are gone. A panic is a bug of ours: it costs the clients that the shard
@@ -78,7 +88,7 @@ pub(super) fn run(poll: Poll, inbox: Arc<Inbox>, app: Weak<App>, clock: Clock, r
         due: VecDeque::new(),
         scratch: vec![0; 16 * 1024].into(),
         texts: Vec::new(),
-        stopping: false,
+        stopping: None,
     };
     while catch_unwind(AssertUnwindSafe(|| shard.serve())).is_err() {
         shard.begin_anew();
@@ -90,7 +100,7 @@ impl Shard {
         let mut events = Events::with_capacity(EVENTS);
         let mut news = Vec::new();
         let mut next_tick = Instant::now() + TICK;
-        while !(self.stopping && self.conns.is_empty()) {
+        while !self.is_over() {
             let wait = match self.due.is_empty() {
                 true => next_tick.saturating_duration_since(Instant::now()),
                 false => Duration::ZERO,
@@ -117,6 +127,10 @@ impl Shard {
         }
     }
 
+    fn is_over(&self) -> bool {
+        self.stopping.is_some_and(|until| self.conns.is_empty() || Instant::now() >= until)
+    }
+
     /// After a panic nothing of what the shard has can be relied on: it is given back, and the sockets close. Numbers go on, so that
     /// what is still on its way to a client that is gone reaches no other.
     fn begin_anew(&mut self) {
@@ -133,7 +147,9 @@ impl Shard {
         self.hall_of.clear();
         self.due.clear();
         self.texts = Vec::new();
-        self.stopping = self.inbox.stopping.load(Ordering::SeqCst);
+        if self.inbox.stopping.load(Ordering::SeqCst) {
+            self.stopping.get_or_insert_with(|| Instant::now() + LAST);
+        }
     }
 
     fn take(&mut self, order: Order) {
@@ -171,7 +187,7 @@ impl Shard {
             return;
         }
         slot.insert(conn);
-        if self.stopping {
+        if self.stopping.is_some() {
             self.say_goodbye(at);
         }
         self.flush(at);
@@ -369,7 +385,7 @@ impl Shard {
                 room.say(
                     *say,
                     Box::new(move |said| {
-                        inbox.mail.order(Order::Tell(key, wire::answer(&cid, &said)));
+                        inbox.order(Order::Tell(key, wire::answer(&cid, &said)));
                     }),
                 );
             }
@@ -377,7 +393,7 @@ impl Shard {
             Asked::Resume(seq) => room.since(
                 seq,
                 Box::new(move |missed| {
-                    inbox.mail.order(Order::Tell(key, wire::resumed(missed.as_deref())));
+                    inbox.order(Order::Tell(key, wire::resumed(missed.as_deref())));
                 }),
             ),
             Asked::Ping => {
@@ -432,7 +448,7 @@ impl Shard {
     }
 
     fn stop(&mut self) {
-        self.stopping = true;
+        self.stopping.get_or_insert_with(|| Instant::now() + LAST);
         let all: Vec<usize> = self.conns.iter().map(|(at, _)| at).collect();
         for at in all {
             self.say_goodbye(at);

@@ -139,6 +139,27 @@ fn a_restart_is_told_and_keeps_what_was_said() {
 }
 
 #[test]
+fn whoever_comes_while_the_server_drains_or_stops_is_told_to_come_again_and_the_chat_ends_in_time() {
+    let (_data, weir) = with_room(Settings::default());
+    let is_refused = || {
+        let told = ChatClient::connect(weir.http, "").err().expect("a refusal").to_string();
+        assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("Retry-After: 5\r\n"), "{told}");
+    };
+    weir.app().begin_drain(Duration::from_secs(60));
+    is_refused();
+    assert!(weir.app().cancel_drain());
+    // Reads what it is told, and does not go.
+    let mut stays = enter(&weir, "a");
+    let (app, began) = (weir.shared(), Instant::now());
+    let stop = std::thread::spawn(move || app.chats.stop());
+    stays.wait_for(|frame| frame["t"] == "goaway").unwrap();
+    is_refused();
+    stop.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    is_refused();
+}
+
+#[test]
 fn guests_read_and_like_and_strangers_stay_outside() {
     let (_data, weir) = with_room(Settings::default());
     let mut a = enter(&weir, "a");
