@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control::room::reject::Code;
 use control::room::show::{Happening, State};
 use hub::{Name, Phase};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use super::{By, Effect, act};
+use super::{By, Effect, Refusal, act};
 use crate::app::App;
 use crate::store::Store;
 
@@ -37,6 +38,8 @@ pub async fn run(app: Arc<App>) {
         Ok(streams) => on_air.extend(streams.iter().map(|stream| Name::new(stream))),
         Err(error) => warn!(%error, "shows that were on air are not known: the database does not answer"),
     }
+    // Streams of which some room does not know yet what became of them.
+    let mut untold = BTreeSet::new();
     let mut pushes = app.hub.watch_pushes();
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -51,11 +54,18 @@ pub async fn run(app: Arc<App>) {
             }
         }
         let now = now_on_air(&app);
-        for name in now.difference(&on_air) {
-            tell(&app, &store, name, Happening::OnAir).await;
-        }
-        for name in on_air.difference(&now) {
-            tell(&app, &store, name, Happening::OffAir).await;
+        let mut news: BTreeSet<Name> = now.symmetric_difference(&on_air).cloned().collect();
+        let again = std::mem::take(&mut untold);
+        news.extend(again.iter().cloned());
+        for name in news {
+            let happening = if now.contains(&name) { Happening::OnAir } else { Happening::OffAir };
+            let told = tell(&app, &store, &name, happening).await;
+            if let Err(why) = told {
+                if !again.contains(&name) {
+                    warn!(stream = %name, ?why, "rooms do not learn about their stream; it is tried again until they do");
+                }
+                untold.insert(name);
+            }
         }
         on_air = now;
         count = count.wrapping_add(1);
@@ -71,15 +81,11 @@ fn now_on_air(app: &App) -> BTreeSet<Name> {
     on_air.filter(|stream| stream.phase() == Phase::OnAir).map(|stream| stream.name().clone()).collect()
 }
 
-/// Tells every room of a stream. Of those that are over nothing is expected, but that a push to one of them is ended.
-async fn tell(app: &Arc<App>, store: &Store, name: &Name, happening: Happening) {
-    let rooms = match store.rooms.of_stream(name.as_str()).await {
-        Ok(rooms) => rooms,
-        Err(error) => {
-            warn!(stream = %name, %error, "rooms do not learn about their stream: the database does not answer");
-            return;
-        }
-    };
+/// Tells every room of a stream. Of those that are over nothing is expected, but that a push to one of them is ended. An error says
+/// why not all of them know it; to be told twice does a room nothing.
+async fn tell(app: &Arc<App>, store: &Store, name: &Name, happening: Happening) -> Result<(), Refusal> {
+    let rooms = store.rooms.of_stream(name.as_str()).await?;
+    let mut told = Ok(());
     let running = rooms.iter().any(|about| about.state.takes_stream());
     let unix_ms = app.clock.unix_ms();
     for about in rooms {
@@ -92,10 +98,14 @@ async fn tell(app: &Arc<App>, store: &Store, name: &Name, happening: Happening) 
             app.drop_stream(name, "this show may not be pushed to now: see the room's valid_from and valid_until / 不在直播有效期内");
             continue;
         }
-        if let Err(reject) = app.rooms.effect(app, &about.id, Effect::Happened(happening)).await {
-            warn!(room = about.id, stream = %name, ?reject, "a room does not learn about its stream");
+        match app.rooms.effect(app, &about.id, Effect::Happened(happening)).await {
+            Ok(_) => {}
+            // It was deleted just now.
+            Err(reject) if reject.code == Code::NotFound => {}
+            Err(reject) => told = Err(reject.into()),
         }
     }
+    told
 }
 
 /// Ends shows whose time is up.

@@ -281,6 +281,28 @@ fn a_show_follows_its_stream() {
 }
 
 #[test]
+fn a_show_whose_room_cannot_be_loaded_when_its_stream_begins_is_live_later() {
+    let (data, weir) = with_room(Settings::default());
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.path().join("weir.db"));
+    let locked = weir.block_on(async move {
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        other
+    });
+    let _push = crate::show::on_air(&weir, "live/r1");
+    // It is being loaded for the stream by now, or will be; two who want it as well wait as long.
+    let app = weir.shared();
+    for _ in 0..2 {
+        assert!(weir.block_on(app.rooms.open(&app, "r1")).is_err());
+    }
+    weir.block_on(async move { locked.close().await }).unwrap();
+    let store = app.rooms.store().unwrap();
+    weir.wait_for("the show", || {
+        weir.block_on(store.rooms.about("r1")).unwrap().unwrap().state == State::Live
+    });
+}
+
+#[test]
 fn what_breaks_the_wire_ends_the_connection_and_nothing_else() {
     let (_data, weir) = with_room(Settings::default());
     let mut a = enter(&weir, "a");
