@@ -228,6 +228,13 @@ fn a_panic_in_a_room_sends_its_people_away_who_come_back_to_it_and_costs_no_othe
         Err(Refusal::Rejected(reject)) => assert_eq!(reject.code, Code::Unavailable),
         drawn => panic!("{drawn:?}"),
     }
+    // How long they were there counts all the same.
+    let store = app.rooms.store().unwrap();
+    let visitors = runtime.block_on(async {
+        store.chat.flush().await;
+        store.rooms.visitors("r1", None, None, 9).await.unwrap()
+    });
+    assert!(visitors.len() == 2 && visitors.iter().all(|one| one.watch_ms > 0), "{visitors:?}");
     let (mut a, b) = (enter("a", "r1", Some(&a)), enter("b", "r1", Some(&b)));
     // What the room knew is gone; what was said is in the database, and no number comes twice.
     assert_eq!(b.welcome["recovered"], false);

@@ -13,6 +13,7 @@ mod act;
 mod filter;
 mod follow;
 mod registry;
+mod rest;
 mod task;
 
 use std::fmt;
@@ -39,6 +40,8 @@ pub use follow::run as follow;
 pub use registry::Rooms;
 pub use task::Effect;
 
+use rest::Rest;
+
 /// Most things that people want to say and that wait for a room. Beyond, they are told to come again.
 const WAITING_MAX: usize = 10_000;
 
@@ -61,6 +64,8 @@ pub struct Room {
     online: AtomicU64,
     /// For outlets: which of their parts have people in this room, as bits.
     pub parts: AtomicU64,
+    /// Where connections are counted out that outlive the task.
+    rest: Option<Rest>,
 }
 
 /// A way out of rooms: a wire with its connections.
@@ -124,11 +129,8 @@ pub type Missed = Option<Vec<Arc<Said>>>;
 /// What a room is asked for.
 pub(crate) enum Command {
     Join(Box<Join>),
-    /// A connection of somebody ended, which they had for so long, in milliseconds.
-    Leave {
-        user: String,
-        watched_ms: u64,
-    },
+    /// A connection of somebody ended.
+    Leave(Gone),
     Say {
         say: Box<Say>,
         done: Done<Result<Ack, Reject>>,
@@ -179,6 +181,17 @@ pub(crate) struct DecidedSay {
     pub(crate) done: Done<Result<Ack, Reject>>,
 }
 
+/// A connection that ended.
+#[derive(Debug)]
+pub struct Gone {
+    /// Whose.
+    pub who: Arc<Author>,
+    /// Whether nobody vouches for them.
+    pub guest: bool,
+    /// For how long they had it, in milliseconds.
+    pub watched_ms: u64,
+}
+
 /// What people did that is only counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counted {
@@ -200,7 +213,12 @@ pub struct Present {
 }
 
 impl Room {
-    fn new(id: &str, number: u64, loaded_ms: i64) -> (Arc<Room>, mpsc::UnboundedReceiver<Command>) {
+    fn new(
+        id: &str,
+        number: u64,
+        loaded_ms: i64,
+        rest: Option<Rest>,
+    ) -> (Arc<Room>, mpsc::UnboundedReceiver<Command>) {
         let (commands, queue) = mpsc::unbounded_channel();
         let room = Room {
             id: id.into(),
@@ -213,6 +231,7 @@ impl Room {
             likes_open: AtomicBool::new(true),
             online: AtomicU64::new(0),
             parts: AtomicU64::new(0),
+            rest,
         };
         (Arc::new(room), queue)
     }
@@ -225,9 +244,13 @@ impl Room {
         }
     }
 
-    /// A connection of somebody ended, which they had for so long.
-    pub fn leave(&self, user: &str, watched_ms: u64) {
-        let _ = self.commands.send(Command::Leave { user: user.to_owned(), watched_ms });
+    /// A connection of somebody ended.
+    pub fn leave(&self, gone: Gone) {
+        if let Err(back) = self.commands.send(Command::Leave(gone))
+            && let (Command::Leave(gone), Some(rest)) = (back.0, &self.rest)
+        {
+            rest.leave(&self.id, gone, self.online());
+        }
     }
 
     /// Somebody wants to say something.
@@ -359,6 +382,6 @@ pub(crate) mod testing {
 
     /// A room that nobody answers for.
     pub(crate) fn room() -> Arc<Room> {
-        Room::new("r", 0, 0).0
+        Room::new("r", 0, 0, None).0
     }
 }

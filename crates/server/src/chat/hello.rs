@@ -56,8 +56,7 @@ async fn enter(
     for _ in 0..TRIES {
         let room = app.rooms.open(app, &hello.room).await.map_err(turned_away)?;
         let (seat_room, mail) = (room.clone(), inbox.clone());
-        let (user, guest, unix_ms): (Arc<str>, _, _) =
-            (person.id.as_str().into(), guest.clone(), app.clock.unix_ms());
+        let (guest, unix_ms) = (guest.clone(), app.clock.unix_ms());
         let join = Join {
             person: person.clone(),
             address: Some(peer),
@@ -68,7 +67,7 @@ async fn enter(
                     seat_room.parts.fetch_or(1 << mail.number, Ordering::Relaxed);
                     let crew = welcome.you.role >= Role::Assistant;
                     let bytes = wire::welcome(&welcome, guest.as_deref(), unix_ms);
-                    let stay = Stay::new(seat_room, user);
+                    let stay = Stay::new(seat_room, welcome.you, welcome.guest);
                     let seat = Seat { stay, crew, guest: welcome.guest, welcome: bytes };
                     mail.order(Order::Seat(key, Box::new(seat)));
                 }

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use control::room::message::Author;
+
 use super::Inbox;
-use crate::room::Room;
+use crate::room::{Gone, Room};
 
 /// Somebody is in a room on one more connection. Dropped, that connection has left it.
 pub(super) struct Stay {
     pub(super) room: Arc<Room>,
     pub(super) user: Arc<str>,
+    who: Arc<Author>,
+    guest: bool,
     watched_ms: u64,
 }
 
 impl Stay {
-    pub(super) fn new(room: Arc<Room>, user: Arc<str>) -> Stay {
-        Stay { room, user, watched_ms: 0 }
+    pub(super) fn new(room: Arc<Room>, who: Arc<Author>, guest: bool) -> Stay {
+        Stay { room, user: who.id.as_str().into(), who, guest, watched_ms: 0 }
     }
 
     /// It ends, after so long.
@@ -26,7 +30,8 @@ impl Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.room.leave(&self.user, self.watched_ms);
+        let (who, guest, watched_ms) = (self.who.clone(), self.guest, self.watched_ms);
+        self.room.leave(Gone { who, guest, watched_ms });
     }
 }
 

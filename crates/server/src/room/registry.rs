@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
 use super::filter::{self, Everywhere, Filter};
+use super::rest::Rest;
 use super::{Effect, Outlet, Room, Whom, task};
 use crate::app::App;
 use crate::store::Store;
@@ -175,7 +176,8 @@ impl Rooms {
         let filter = Filter::new(filter::compile(words));
         let outlet = self.outlet.get().ok_or_else(unavailable)?.clone();
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        let (room, queue) = Room::new(id, number, app.clock.unix_ms());
+        let rest = Rest::new(app.clock.clone(), store.chat.clone());
+        let (room, queue) = Room::new(id, number, app.clock.unix_ms(), Some(rest));
         let mut running = self.lock();
         if running.len() >= ROOMS_MAX {
             return Err(unavailable());

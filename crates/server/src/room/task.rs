@@ -171,7 +171,7 @@ impl Task {
     fn take(&mut self, command: Command) {
         match command {
             Command::Join(join) => self.join(*join),
-            Command::Leave { user, watched_ms } => self.leave(&user, watched_ms),
+            Command::Leave(gone) => self.leave(&gone.who.id, gone.watched_ms),
             Command::Say { say, done } => {
                 self.room.waiting.fetch_sub(1, Ordering::Relaxed);
                 self.say(*say, done);
@@ -214,7 +214,7 @@ impl Task {
             Command::Close(done) => done(()),
             Command::End(done) => self.end = Some(done),
             // An effect that is not answered is had again, on the room that is loaded for it.
-            Command::Effect(..) | Command::Leave { .. } | Command::Forget { .. } => {}
+            Command::Effect(..) | Command::Leave(_) | Command::Forget { .. } => {}
         }
     }
 
