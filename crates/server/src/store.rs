@@ -11,7 +11,7 @@
 //! - No writer of media waits for the database: it leaves its news with [`Writer`], where a newer state of the same row
 //!   takes the place of the older one. A database that is slow, locked or full is tried again and holds up nobody.
 //! - Everything about recordings can be made again from their files (`record::reindex`).
-//! - Commits, but for those of the ledger, do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
+//! - Commits, but for those of the ledger and for where a room's numbers begin, do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
 //!   start finds them again in the files.
 
 mod chat;
