@@ -66,6 +66,8 @@ pub struct Room {
     pub parts: AtomicU64,
     /// Where connections are counted out that outlive the task.
     rest: Option<Rest>,
+    /// It is not in the database any more, so nothing is counted either.
+    is_deleted: AtomicBool,
 }
 
 /// A way out of rooms: a wire with its connections.
@@ -232,6 +234,7 @@ impl Room {
             online: AtomicU64::new(0),
             parts: AtomicU64::new(0),
             rest,
+            is_deleted: AtomicBool::new(false),
         };
         (Arc::new(room), queue)
     }
@@ -248,6 +251,7 @@ impl Room {
     pub fn leave(&self, gone: Gone) {
         if let Err(back) = self.commands.send(Command::Leave(gone))
             && let (Command::Leave(gone), Some(rest)) = (back.0, &self.rest)
+            && !self.is_deleted.load(Ordering::Acquire)
         {
             rest.leave(&self.id, gone, self.online());
         }
@@ -323,6 +327,7 @@ impl Room {
 
     /// Does the same and ends its task.
     async fn end(&self) {
+        self.is_deleted.store(true, Ordering::Release);
         self.finish(Command::End).await;
     }
 
