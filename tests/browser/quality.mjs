@@ -78,6 +78,8 @@ async function choose(page, label, picture) {
  */
 async function tour(page, check, name, again, back = async () => {}) {
   await menu(page).locator('.control').waitFor({ timeout: 30_000 });
+  // Before there is a picture, Auto has nothing to say.
+  await page.waitForFunction(() => [...document.querySelectorAll('[role=menu][aria-label="清晰度"] [role=menuitemradio]')].some((item) => item.textContent.startsWith('自动 · ')), null, { timeout: 30_000 });
   const down = await choose(page, '360p', `${out}/quality-${name}-menu.png`);
   check(`${name}: the menu has both qualities and Auto, which says what is seen`, /^自动 · (720|360)p,720p,360p$/.test(down.items.join()), down);
   check(`${name}: it says at once what was chosen`, down.checked.join() === '360p' && down.words === '360p', down);
