@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line: what each subcommand takes, and how it is run. All in one place, as they share what is measured on and how rows
+//! are told, which is why this file is long.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hooks::{Decision, Question, Visit};
+use crate::hooks::{Decision, PAGE, Question, Visit};
 use crate::secrets::{Secret, Secrets};
 use crate::sessions::Came;
 
@@ -40,6 +40,13 @@ pub struct Visitor<'a> {
     pub tc_url: &'a str,
     /// It asks again and again without being a new client.
     pub is_polling: bool,
+}
+
+impl<'a> Visitor<'a> {
+    /// A page that asks about what it shows or is to show, and does so again and again.
+    pub fn page(id: u64, agent: &'a str) -> Visitor<'a> {
+        Visitor { id, client: None, wire: PAGE, agent, tc_url: "", is_polling: true }
+    }
 }
 
 /// Decides on a client that comes, for every transport alike. Where no hook is configured, it waits for nothing.

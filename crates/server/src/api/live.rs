@@ -10,7 +10,6 @@ use super::call::{Answer, Call};
 use super::shape::shape;
 use super::streams::{AudioTrack, VideoTrack, moment, split, tracks};
 use crate::admission::{self, Asked, Visitor};
-use crate::hooks::PAGE;
 use crate::http::head::Head;
 use crate::http::response::Response;
 use crate::replay::{self, Beside};
@@ -194,14 +193,7 @@ pub(super) fn admit(
     // Where it is good for none, the first says why.
     let first = path(good.first().or(forms.first()).copied().unwrap_or_default());
     let asked = asked(head, app_name, stream, &first, &head.query, call.peer);
-    let visitor = Visitor {
-        id: call.id,
-        client: None,
-        wire: PAGE,
-        agent: head.header("user-agent").unwrap_or_default(),
-        tc_url: "",
-        is_polling: true,
-    };
+    let visitor = Visitor::page(call.id, head.header("user-agent").unwrap_or_default());
     match call.wait(admission::enter(app, &asked, &visitor)) {
         Ok(admitted) => Ok((admitted.name, good)),
         Err(refused) => {

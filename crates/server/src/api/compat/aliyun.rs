@@ -17,9 +17,6 @@ use crate::http::response::Response;
 use crate::http::viewer::Client;
 use crate::{replay, time};
 
-/// What a hook is told that this is.
-const WIRE: &str = "page";
-
 /// Whether a path is this one.
 pub fn is_timeline(path: &str) -> bool {
     path == TIMELINE
@@ -54,14 +51,7 @@ async fn look(app: &App, head: &Head, client: Client) -> Result<Value, (u16, Str
     // Who may play the stream may know this, too.
     let is_signed_here = app.admission.admit(&asked(TIMELINE)).is_ok();
     let asked = asked(if is_signed_here { TIMELINE } else { &playlist });
-    let visitor = Visitor {
-        id: client.id,
-        client: None,
-        wire: WIRE,
-        agent: head.header("user-agent").unwrap_or_default(),
-        tc_url: "",
-        is_polling: true,
-    };
+    let visitor = Visitor::page(client.id, head.header("user-agent").unwrap_or_default());
     let admitted = admission::enter(app, &asked, &visitor).await;
     let name = admitted.map_err(|refused| (refused.status(), refused.message))?.name;
     if app.hub.find(&name).is_none_or(|stream| stream.phase() == Phase::Waiting) {
