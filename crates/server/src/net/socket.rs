@@ -133,6 +133,10 @@ impl Write for Stream {
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // `send` of one part costs the kernel less than `writev` of a list of one.
+        if let [one] = slices {
+            return self.write(one);
+        }
         match self {
             Stream::Tcp(stream) => stream.write_vectored(slices),
             Stream::Pair(stream) => stream.write_vectored(slices),
