@@ -10,7 +10,7 @@ use super::shape::{Schemas, Shape, Span, shape};
 use super::text::{Address, Line, UserId};
 use crate::http::response::Response;
 use crate::room::{self, Act};
-use crate::store::rooms::{Sanction, Word};
+use crate::store::rooms::{Sanction, Word, subject_text};
 use crate::time::rfc3339;
 
 /// Longest word, in characters.
@@ -177,24 +177,18 @@ pub(super) fn sanctions(call: &Call) -> Answer {
     let kind = call.parameter("kind").and_then(Kind::from_word);
     let after = call.parameter("after").map(|after| {
         let (kind, subject) = after.split_once('.')?;
-        let (what, who) = subject.split_once(':')?;
-        Some((Kind::from_word(kind)?, subject_of(what, who)?))
+        Some((Kind::from_word(kind)?, subject))
     });
     let Some(after) = after.map_or(Some(None), |after| after.map(Some)) else {
         return Err(bad("after must be the `next` of the page before", "after 应为上一页的 next"));
     };
     let limit = call.limit();
-    let after = after.as_ref().map(|(kind, subject)| (*kind, subject));
     let found = call.wait(store(call)?.sanctions(&room, kind, after, limit + 1));
     let mut found = found.map_err(Fault::database)?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| {
-        let (user, ip) = who(&last.subject);
-        let subject =
-            user.map_or_else(|| format!("ip:{}", ip.unwrap_or_default()), |user| format!("user:{user}"));
-        format!("{}.{subject}", last.kind.word())
-    });
+    let last = found.last().filter(|_| more);
+    let next = last.map(|last| format!("{}.{}", last.kind.word(), subject_text(&last.subject)));
     Ok(Response::json(200, &SanctionList { sanctions: found.iter().map(sanction).collect(), next }))
 }
 
@@ -353,14 +347,6 @@ fn subject(user_id: Option<String>, ip: Option<&str>) -> Result<Subject, Respons
             .map(Subject::Address)
             .map_err(|_| bad("ip must be an address such as 192.0.2.7", "ip 应为地址，如 192.0.2.7")),
         _ => Err(bad("say who: user or ip, one of them", "请给出 user 或 ip 其中之一")),
-    }
-}
-
-fn subject_of(what: &str, who: &str) -> Option<Subject> {
-    match what {
-        "user" => Some(Subject::User(who.to_owned())),
-        "ip" => who.parse().ok().map(Subject::Address),
-        _ => None,
     }
 }
 

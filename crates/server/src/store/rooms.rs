@@ -20,7 +20,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use about::{After, Filter, LIST_MAX};
 pub use messages::{HELD_MAX, HISTORY_MAX, Held, Query, RECENT};
-pub use moderation::{Audit, Sanction, WORDS_MAX, Word};
+pub use moderation::{Audit, Sanction, WORDS_MAX, Word, subject_text};
 pub use once::{KEPT_MS, Once, PENDING_MS, Seen};
 pub use people::{Inviter, Minute, REMINDERS_MAX, Totals, Visit, Visitor};
 pub use shelf::{GOODS_MAX, Goods, Price, PutGoods};

@@ -394,10 +394,13 @@ fn mutes_and_bans_hold_for_people_in_the_room_and_are_lifted() {
     let flv = |room: &Value| room["play"]["flv"].as_str().map(str::to_owned);
     assert!(flv(&json(&public(&backend.token("u2")))).is_some_and(|flv| flv.contains("/live/r1.flv?")));
     assert_eq!(flv(&json(&backend.open("rooms/r1/public"))), None);
-    assert_eq!(
-        backend.done(200, "GET", "sanctions", "/sanctions", Value::Null)["sanctions"][0]["kind"],
-        "ban"
-    );
+    let ban = json!({"kind": "ban", "ip": "192.0.2.7"});
+    assert_eq!(backend.ask("POST", "sanctions", &ban).status, 204);
+    let page = |query: &str| backend.done(200, "GET", query, "/sanctions", Value::Null);
+    let first = page("sanctions?limit=1");
+    assert_eq!((&first["sanctions"][0]["ip"], &first["next"]), (&json!("192.0.2.7"), &json!("ban.ip:192.0.2.7")));
+    let second = page("sanctions?limit=1&after=ban.ip:192.0.2.7");
+    assert_eq!((&second["sanctions"][0]["user"], &second["next"]), (&json!("u1"), &Value::Null));
     assert_eq!(backend.ask("DELETE", "sanctions?kind=ban&user=u1", &Value::Null).status, 204);
     backend.enter("u1");
     for (bad, status) in [(json!({"kind": "mute"}), 400), (json!({"kind": "ban", "ip": "x"}), 400)] {

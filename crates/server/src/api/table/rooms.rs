@@ -36,7 +36,7 @@ const AFTER: Parameter = parameter("after", Value::Text, "begin behind this: the
 const AFTER_ROOM: Parameter =
     Parameter { value: Value::Next("^([0-9]{1,15}\\.[A-Za-z0-9_-]{1,64})?$"), ..AFTER };
 const AFTER_SANCTION: Parameter =
-    Parameter { value: Value::Next("^((mute|ban|hide)\\.user:[!-~]{1,64})?$"), ..AFTER };
+    Parameter { value: Value::Next("^((mute|ban|hide)\\.(user|ip):[!-~]{1,64})?$"), ..AFTER };
 const FROM: Parameter = parameter("from", TIME, "from then on, in milliseconds since 1970");
 const TO: Parameter = parameter("to", TIME, "before then, in milliseconds since 1970");
 const AFTER_SEQ: Parameter = parameter("after_seq", TIME, "messages with a higher number");

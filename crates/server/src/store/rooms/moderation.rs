@@ -159,16 +159,15 @@ impl Rooms {
     }
 
     /// Sanctions of a room (empty: of the whole server) of one kind or all, also those that are over, in the order of
-    /// kind and subject.
+    /// kind and subject; `after` names the subject as [`subject_text`] does.
     pub async fn sanctions(
         &self,
         room: &str,
         kind: Option<Kind>,
-        after: Option<(Kind, &Subject)>,
+        after: Option<(Kind, &str)>,
         limit: usize,
     ) -> Result<Vec<Sanction>> {
-        let (after_kind, after_subject) =
-            after.map_or(("", String::new()), |(kind, subject)| (kind.word(), subject_text(subject)));
+        let (after_kind, after_subject) = after.map_or(("", ""), |(kind, subject)| (kind.word(), subject));
         let query = sqlx::query(
             "SELECT * FROM sanction WHERE room = ?1 AND (?2 IS NULL OR kind = ?2) AND (kind, subject) > (?3, ?4)
              ORDER BY kind, subject LIMIT ?5",
@@ -279,7 +278,7 @@ impl Rooms {
 }
 
 /// A subject as the database has it.
-pub(super) fn subject_text(subject: &Subject) -> String {
+pub fn subject_text(subject: &Subject) -> String {
     match subject {
         Subject::User(id) => format!("user:{id}"),
         Subject::Address(address) => format!("ip:{address}"),
