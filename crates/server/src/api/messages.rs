@@ -250,9 +250,10 @@ pub(super) fn pin(call: &Call) -> Answer {
     find(call)?;
     let seq = wish.seq.map(|seq| seq.0);
     if let Some(seq) = seq {
-        flush(call);
+        let written = flush(call);
         let found = call.wait(store(call)?.message(id(call), seq)).map_err(Fault::database)?;
-        found.ok_or_else(|| Fault::NoMessage.answer())?;
+        // What is not written yet may be there all the same.
+        found.ok_or_else(|| if written { Fault::NoMessage } else { Fault::Database }.answer())?;
     }
     act(call, Act::Pin(seq))?;
     Ok(Response::empty(204))
@@ -339,11 +340,9 @@ fn raw(message: &Message) -> Option<Item> {
     RawValue::from_string(text).ok().map(Item)
 }
 
-/// What is said has been, as far as the database goes.
-pub(super) fn flush(call: &Call) {
-    if let Some(store) = call.app.rooms.store() {
-        call.wait(store.chat.flush());
-    }
+/// Waits until what was said is in the database. Returns whether it is.
+pub(super) fn flush(call: &Call) -> bool {
+    call.app.rooms.store().is_none_or(|store| call.wait(store.chat.flush()))
 }
 
 /// A number in the path.

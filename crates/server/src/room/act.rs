@@ -149,8 +149,10 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
     let effect = match act {
         Act::Recall(seq) => {
             if !rooms.recall(room, seq, &who, now_ms).await? {
-                // It may be on its way to the database still.
-                store.chat.flush().await;
+                // It may be on its way to the database still, and would be there for good if nobody asked again.
+                if !store.chat.flush().await {
+                    return Err(Reject::until(Code::Unavailable, 2_000).into());
+                }
                 if !rooms.recall(room, seq, &who, now_ms).await? {
                     return Err(Reject::new(Code::NotFound).into());
                 }
