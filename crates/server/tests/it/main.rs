@@ -8,6 +8,7 @@ mod api;
 mod auth;
 mod bounds;
 mod chat;
+mod chat_database;
 mod cli;
 mod clients;
 mod docs;
