@@ -293,7 +293,8 @@ impl Task {
         let tells = tells && self.writer.wants(event::MESSAGE_SENT);
         let event = tells.then(|| event::message(&self.room.id, message));
         self.writer.put_message(&self.room.id, message, event);
-        if !matches!(message.body, Body::Event(_)) {
+        // Gifts are counted as gifts, and what the room itself says is nobody's.
+        if message.from.is_some() && !matches!(message.body, Body::Event(_) | Body::Gift(_)) {
             self.totals.messages += 1;
             self.minute.messages += 1;
         }

@@ -55,7 +55,11 @@ fn a_database_that_is_locked_holds_up_no_picture_and_no_chat_and_loses_nothing()
     let (mut number, mut second) = (0, 1);
     while began.elapsed() < LOCKED {
         let asked = Instant::now();
-        show::send_in_step(&mut push, &followers, &Clip::default().shots(second * 1_000, (second + 1) * 1_000));
+        show::send_in_step(
+            &mut push,
+            &followers,
+            &Clip::default().shots(second * 1_000, (second + 1) * 1_000),
+        );
         second += 1;
         let text = format!("message {}", number + 1);
         let ack = a.say(&text, &text).unwrap();
@@ -131,7 +135,9 @@ fn a_kill_loses_no_more_than_the_last_second_of_the_chat() {
 
     let weir = Weir::start_in(&data, &[]);
     let store = weir.app().rooms.store().expect("a database").clone();
-    let kept = weir.block_on(async move { store.rooms.messages("r1", &Query { limit: 500, ..Query::default() }).await }).unwrap();
+    let kept = weir
+        .block_on(async move { store.rooms.messages("r1", &Query { limit: 500, ..Query::default() }).await })
+        .unwrap();
     for (seq, text, at) in &acked {
         let is_kept = kept.iter().any(|message| message.seq == *seq);
         assert!(is_kept || killed.saturating_duration_since(*at) < LOSS, "{seq} {text} was lost");

@@ -38,6 +38,7 @@ mod replay;
 mod replay_page;
 mod room_events;
 mod room_hooks;
+mod room_numbers;
 mod room_page;
 mod rooms;
 mod scenarios;

@@ -398,7 +398,10 @@ fn mutes_and_bans_hold_for_people_in_the_room_and_are_lifted() {
     assert_eq!(backend.ask("POST", "sanctions", &ban).status, 204);
     let page = |query: &str| backend.done(200, "GET", query, "/sanctions", Value::Null);
     let first = page("sanctions?limit=1");
-    assert_eq!((&first["sanctions"][0]["ip"], &first["next"]), (&json!("192.0.2.7"), &json!("ban.ip:192.0.2.7")));
+    assert_eq!(
+        (&first["sanctions"][0]["ip"], &first["next"]),
+        (&json!("192.0.2.7"), &json!("ban.ip:192.0.2.7"))
+    );
     let second = page("sanctions?limit=1&after=ban.ip:192.0.2.7");
     assert_eq!((&second["sanctions"][0]["user"], &second["next"]), (&json!("u1"), &Value::Null));
     assert_eq!(backend.ask("DELETE", "sanctions?kind=ban&user=u1", &Value::Null).status, 204);
