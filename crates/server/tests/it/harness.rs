@@ -211,6 +211,13 @@ pub fn wait_for(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+/// A number below another that nobody knows before.
+pub fn random(below: u64) -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("random numbers");
+    u64::from_be_bytes(bytes) % below
+}
+
 /// A folder that goes with the test.
 pub struct Folder(PathBuf);
 

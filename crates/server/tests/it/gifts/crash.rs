@@ -13,18 +13,11 @@ use weir::store::rooms::Query;
 
 use super::{enter, gift, make_room, token};
 use crate::cli::Process;
-use crate::harness::{Folder, Weir, wait_for};
+use crate::harness::{Folder, Weir, random, wait_for};
 
 /// So many people send so many gifts each.
 const PEOPLE: usize = 100;
 const EACH: usize = 10;
-
-/// A number that nobody knows before.
-fn random(below: usize) -> usize {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("random numbers");
-    usize::from_be_bytes(bytes) % below
-}
 
 #[test]
 fn every_gift_that_was_acknowledged_is_in_the_ledger_exactly_once_after_a_kill() {
@@ -55,7 +48,7 @@ fn every_gift_that_was_acknowledged_is_in_the_ledger_exactly_once_after_a_kill()
     let addr: SocketAddr = local.server.trim_start_matches("http://").parse().expect("an address");
     let (acked, count) = (Mutex::new(BTreeMap::new()), AtomicUsize::new(0));
     let (start, ended) = (Barrier::new(PEOPLE), AtomicUsize::new(0));
-    let enough = 100 + random(PEOPLE * EACH - 200);
+    let enough = 100 + random((PEOPLE * EACH - 200) as u64) as usize;
     std::thread::scope(|scope| {
         for (user, token) in tokens.iter().enumerate() {
             let (acked, count, start, ended) = (&acked, &count, &start, &ended);

@@ -9,7 +9,7 @@ use testkit::publisher::Publisher;
 
 use crate::cli::Process;
 use crate::ffmpeg::{self, Version};
-use crate::harness::{Folder, wait_for};
+use crate::harness::{Folder, random, wait_for};
 
 /// Servers that are killed side by side, and how often each: a hundred times, and five hundred with `WEIR_SOAK`. They mostly
 /// wait, each for its own film, which is pushed at its own pace: at four times that, a server that has to wait for the
@@ -46,13 +46,6 @@ fn film(folder: &Folder) -> Vec<Shot> {
         shots.push(Shot { kind: tag.kind, time: media::time::wrapped(tag.time), body: tag.body });
     }
     shots
-}
-
-/// A number that nobody knows before.
-fn random(below: u64) -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("random numbers");
-    u64::from_be_bytes(bytes) % below
 }
 
 /// Pushes until so much time has passed; gives when each picture was sent, and its time in milliseconds.
