@@ -8,6 +8,11 @@ use media::frame::Frame;
 /// How many wire encodings one frame can carry.
 pub const SLOTS: usize = 4;
 
+/// What one stored frame is charged for besides its body, in bytes: the entry itself, its place in the ring and in every
+/// feed, and the small headers of its encodings. Without it a publisher of one-byte messages at one time would hold
+/// hundreds of times what the bounds say.
+pub(crate) const ENTRY_OVERHEAD: u64 = 512;
+
 /// A place for one wire encoding of a frame. Which format a number means is decided by whoever fills it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot(u8);
@@ -82,6 +87,12 @@ impl Entry {
     /// Sum of the body bytes up to and with this entry.
     pub fn bytes_through(&self) -> u64 {
         self.bytes_before + self.frame.body.len() as u64
+    }
+
+    /// What the entries from this one to `last` are charged for, in bytes of memory.
+    pub(crate) fn cost_to(&self, last: &Entry) -> u64 {
+        let entries = last.seq - self.seq + 1;
+        last.bytes_through() - self.bytes_before + entries * ENTRY_OVERHEAD
     }
 
     /// The encoding in `slot`; the first caller makes it and every later one shares it.

@@ -100,8 +100,8 @@ impl Feed {
         let options = self.stream.options();
         let wanted = |entry: &Arc<Entry>| {
             let age = last.frame.time.saturating_sub(entry.frame.time);
-            let bytes = last.bytes_through() - entry.bytes_before;
-            entry.seq >= self.kept_from && age <= options.retain_ms && bytes <= options.gop_max_bytes
+            let fits = entry.cost_to(&last) <= options.gop_max_bytes;
+            entry.seq >= self.kept_from && age <= options.retain_ms && fits
         };
         while self.entries.front().is_some_and(|entry| entry.seq < base && !wanted(entry)) {
             self.entries.pop_front();

@@ -18,7 +18,7 @@ pub struct Options {
     pub grace_ms: u64,
     /// Longest group of pictures that is kept for new viewers.
     pub gop_max_ms: i64,
-    /// Largest group of pictures that is kept for new viewers.
+    /// Largest group of pictures that is kept for new viewers. Each frame counts for its bytes and half a kilobyte more.
     pub gop_max_bytes: u64,
     /// How far back a viewer may fall and still be sent what it missed.
     pub retain_ms: i64,

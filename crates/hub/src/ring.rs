@@ -83,15 +83,14 @@ impl Ring {
     }
 
     fn trim(&mut self, options: &Options, unpulled: u64) {
-        let Some(last) = self.entries.back() else { return };
-        let now = last.frame.time;
+        let Some(last) = self.entries.back().cloned() else { return };
         while let Some(front) = self.entries.front() {
-            let age = now.saturating_sub(front.frame.time);
+            let age = last.frame.time.saturating_sub(front.frame.time);
             let needed_by_new = self.newest_key.is_some_and(|key| front.seq >= key);
             let recent = age <= RECENT_MS;
             // An encoder that was cut off for seconds sends them all at once.
             let needed_by_feed = front.seq >= unpulled && age <= options.retain_ms;
-            let over_bytes = self.bytes_total - front.bytes_before > options.gop_max_bytes;
+            let over_bytes = front.cost_to(&last) > options.gop_max_bytes;
             let over_time = age > options.gop_max_ms.max(options.retain_ms).max(RECENT_MS);
             if !over_bytes && !over_time && (needed_by_new || recent || needed_by_feed) {
                 break;

@@ -558,6 +558,24 @@ fn the_ring_is_bounded_by_time_and_by_bytes() {
 }
 
 #[test]
+fn tiny_messages_at_one_time_are_bounded_by_what_they_cost_in_memory() {
+    let most = OPTIONS.gop_max_bytes / entry::ENTRY_OVERHEAD;
+    // One byte, which is a frame of MP3 to the hub: no time passes, and the bytes alone would allow a million of them.
+    let tiny = &[0x2F];
+    let mut show = Show::on_air();
+    let mut slow = show.feed();
+    slow.keep_from(0);
+    for _ in 0..4 {
+        (0..most).for_each(|_| drop(show.push(Kind::Audio, 0, tiny)));
+        slow.pull();
+    }
+    for feed in [slow, show.feed()] {
+        let kept = feed.next_seq() - feed.base();
+        assert!((1..=most).contains(&kept), "{kept} entries are kept, {most} may be");
+    }
+}
+
+#[test]
 fn feeds_are_woken_and_forgotten() {
     let mut show = Show::on_air();
     let bell = Arc::new(Bell::default());

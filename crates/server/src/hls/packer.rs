@@ -26,6 +26,10 @@ const STEP_MAX_MS: u64 = 500;
 /// Of what may be held, the part that a segment may have before it is finished.
 const OPEN_SHARE: u64 = 4;
 
+/// What a sample of the open segment is charged for besides its bytes, in bytes of memory: what the muxer notes of it. A
+/// stream whose time stands still ends no segment, and its samples may be of one byte.
+const SAMPLE_OVERHEAD: u64 = 256;
+
 /// What a packer works towards.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -53,6 +57,7 @@ pub(super) struct Packer {
     needs_key: bool,
     /// Added to stream time: milliseconds since 1970.
     date_offset_ms: i64,
+    /// Memory that the open segment takes, in bytes.
     open_bytes: u64,
 }
 
@@ -147,7 +152,7 @@ impl Packer {
         }
         let duration_ms = self.tracks[index(sample.kind)].step_to(sample.dts);
         let unit = Unit { kind: sample.kind, dts: sample.dts, duration_ms, key: sample.key };
-        let bytes = sample.data.len() as u64;
+        let bytes = sample.data.len() as u64 + SAMPLE_OVERHEAD;
         if self.open_bytes + bytes > self.plan.max_bytes / OPEN_SHARE
             && let Some(cut) = self.cutter.handle_end(unit.dts)
         {
@@ -262,5 +267,40 @@ fn bare(codec: Codec) -> TrackInfo {
         fps: None,
         sample_rate: None,
         channels: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use hub::Name;
+    use media::hls::{Numbers, Settings as WindowSettings};
+    use tokio::sync::Semaphore;
+
+    use super::super::settings::Settings;
+    use super::*;
+    use crate::clock::Clock;
+
+    const CONFIG: &[u8] = &[0xAF, 0, 0x12, 0x10];
+    const TINY: &[u8] = &[0xAF, 1, 0x21];
+
+    #[test]
+    fn a_segment_of_tiny_samples_at_one_time_ends_when_it_has_taken_its_share_of_memory() {
+        const MAX_BYTES: u64 = 1 << 20;
+        let config = crate::config::Layers::defaults().config().unwrap();
+        let settings = Settings { max_bytes: MAX_BYTES, ..Settings::new(&config) };
+        let (container, files) = (Container::Fmp4, Arc::new(Semaphore::new(1)));
+        let shelf = Arc::new(Shelf::new(container, &settings, Numbers::default(), files, &Clock::system()));
+        shelf.open(WindowSettings { target_ms: 2_000, part_target_ms: None, segments: 4, span_ms: 60_000 });
+        let goals = Goals { segment_ms: 2_000, longest_ms: 6_000, part_ms: None };
+        let plan = Plan { container, goals, max_bytes: MAX_BYTES, step_ms: None };
+        let teller =
+            Teller { ear: super::super::finished::Ear::default(), stream: Name::new("live/a"), container };
+        let mut packer = Packer::new(plan, shelf.clone(), teller);
+        let frame = |body| Frame::classify(Kind::Audio, 0, Bytes::from_static(body)).unwrap();
+        packer.handle_push(&[frame(CONFIG)], 0).unwrap();
+        let most = MAX_BYTES / OPEN_SHARE / SAMPLE_OVERHEAD;
+        (0..most).for_each(|_| packer.handle_frame(&frame(TINY)).unwrap());
+        assert_eq!(shelf.numbers().segment, 1, "one is finished, although no time has passed");
     }
 }
