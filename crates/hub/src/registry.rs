@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 use crate::publisher::Publisher;
-use crate::stream::{End, Phase, Stream, Taken};
+use crate::stream::{End, Phase, Stream};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::totals::Totals;
 
@@ -22,7 +22,8 @@ pub struct Options {
     pub gop_max_bytes: u64,
     /// How far back a viewer may fall and still be sent what it missed.
     pub retain_ms: i64,
-    /// Most streams at a time, waited for ones included.
+    /// Most streams that are published at a time; and as many more that readers only wait for. Whoever waits may be
+    /// anybody, and must not keep a publisher out.
     pub max_streams: usize,
 }
 
@@ -63,15 +64,24 @@ pub struct Identity(pub String);
 pub enum Occupied {
     /// Somebody else is publishing this stream.
     Other,
-    /// The server has as many streams as it may.
+    /// The server has as many streams as it may; of a reader: as many are waited for as may be.
     Full,
+}
+
+/// The streams that there are, by name.
+#[derive(Debug, Default)]
+struct Streams {
+    by_name: HashMap<Name, Arc<Stream>>,
+    /// How many of them are or were published; the others are waited for. A stream is published under the registry's lock
+    /// and is never waited for again.
+    published: usize,
 }
 
 /// All streams of this server.
 #[derive(Debug)]
 pub struct Hub {
     options: Options,
-    streams: Mutex<HashMap<Name, Arc<Stream>>>,
+    streams: Mutex<Streams>,
     /// Of the streams that have left the registry; taken only with the registry's lock held.
     past: Mutex<Totals>,
     refused_full: AtomicU64,
@@ -94,18 +104,19 @@ impl Hub {
     /// Takes the stream `name` for `identity`. The same identity replaces its own older push at once and keeps
     /// every reader; another one is refused while the first is there.
     pub fn publish(&self, name: &Name, identity: Identity, now_ms: u64) -> Result<Publisher, Occupied> {
-        loop {
-            let stream = self.entry(name)?;
-            match stream.take(identity.clone(), now_ms) {
-                Taken::Yours { id, revoked } => {
-                    self.pushes.send_modify(|pushes| *pushes += 1);
-                    return Ok(Publisher::new(stream, id, revoked));
-                }
-                Taken::Other => return Err(Occupied::Other),
-                // It left the registry together with its end, so the next look finds or makes another.
-                Taken::Over => {}
-            }
+        let mut streams = self.lock();
+        let known = streams.by_name.get(name).cloned();
+        let is_published = known.as_ref().is_some_and(|stream| stream.phase() != Phase::Waiting);
+        if !is_published && streams.published >= self.options.max_streams {
+            return Err(self.full());
         }
+        let stream = known.unwrap_or_else(|| self.add(&mut streams, name));
+        // Streams end under the registry's lock too, so this one has not.
+        let Some((id, revoked)) = stream.take(identity, now_ms) else { return Err(Occupied::Other) };
+        streams.published += usize::from(!is_published);
+        drop(streams);
+        self.pushes.send_modify(|pushes| *pushes += 1);
+        Ok(Publisher::new(stream, id, revoked))
     }
 
     /// A receiver that is told whenever a push begins, for whoever wants its first frame.
@@ -115,18 +126,26 @@ impl Hub {
 
     /// The stream `name` for a reader, on air or still waited for.
     pub fn open(&self, name: &Name) -> Result<Arc<Stream>, Occupied> {
-        self.entry(name)
+        let mut streams = self.lock();
+        if let Some(stream) = streams.by_name.get(name) {
+            return Ok(stream.clone());
+        }
+        if streams.by_name.len() - streams.published >= self.options.max_streams {
+            return Err(self.full());
+        }
+        Ok(self.add(&mut streams, name))
     }
 
     /// The stream `name`, if it is there.
     pub fn find(&self, name: &Name) -> Option<Arc<Stream>> {
-        self.lock().get(name).cloned()
+        self.lock().by_name.get(name).cloned()
     }
 
     /// All streams that are on air or in their grace period, by name.
     pub fn on_air(&self) -> Vec<Arc<Stream>> {
         let mut streams: Vec<_> = self
             .lock()
+            .by_name
             .values()
             .filter(|stream| matches!(stream.phase(), Phase::Starting | Phase::OnAir | Phase::Grace))
             .cloned()
@@ -137,7 +156,7 @@ impl Hub {
 
     /// All streams, waited for ones included, in no order.
     pub fn all(&self) -> Vec<Arc<Stream>> {
-        self.lock().values().cloned().collect()
+        self.lock().by_name.values().cloned().collect()
     }
 
     /// What was counted since the start.
@@ -145,7 +164,7 @@ impl Hub {
         // Under one lock, so that a stream that ends at this moment is counted once.
         let streams = self.lock();
         let mut totals = *self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        streams.values().for_each(|stream| totals += stream.totals());
+        streams.by_name.values().for_each(|stream| totals += stream.totals());
         totals.refused_full = self.refused_full.load(Ordering::Relaxed);
         totals
     }
@@ -153,7 +172,8 @@ impl Hub {
     /// Ends a stream now: its publisher is told `end`, its readers are let go. Returns whether it was there.
     pub fn drop_stream(&self, name: &Name, end: End) -> bool {
         let mut streams = self.lock();
-        let Some(stream) = streams.remove(name) else { return false };
+        let Some(stream) = streams.by_name.remove(name) else { return false };
+        streams.published -= usize::from(stream.phase() != Phase::Waiting);
         // Still under the registry's lock: whoever finds a stream there finds one that has not ended.
         stream.end(end);
         self.add_past(&stream);
@@ -163,12 +183,16 @@ impl Hub {
     /// Moves time on: ends streams whose grace is over and forgets names that nobody waits for. Call it a few
     /// times a second.
     pub fn sweep(&self, now_ms: u64) {
-        self.lock().retain(|_, stream| {
+        let mut streams = self.lock();
+        let Streams { by_name, published } = &mut *streams;
+        by_name.retain(|_, stream| {
             // Under the registry's lock nobody can get hold of a stream that is about to be forgotten, so a push
             // or a play that comes at this very moment finds either this stream alive or none.
             let wanted = Arc::strong_count(stream) > 1;
+            let is_published = stream.phase() != Phase::Waiting;
             let stays = stream.sweep(now_ms, self.options.grace_ms, wanted);
             if !stays {
+                *published -= usize::from(is_published);
                 self.add_past(stream);
             }
             stays
@@ -179,21 +203,18 @@ impl Hub {
         *self.past.lock().unwrap_or_else(PoisonError::into_inner) += stream.totals();
     }
 
-    fn entry(&self, name: &Name) -> Result<Arc<Stream>, Occupied> {
-        let mut streams = self.lock();
-        if let Some(stream) = streams.get(name) {
-            return Ok(stream.clone());
-        }
-        if streams.len() >= self.options.max_streams {
-            self.refused_full.fetch_add(1, Ordering::Relaxed);
-            return Err(Occupied::Full);
-        }
+    fn add(&self, streams: &mut Streams, name: &Name) -> Arc<Stream> {
         let stream = Arc::new(Stream::new(name.clone(), self.options.clone()));
-        streams.insert(name.clone(), stream.clone());
-        Ok(stream)
+        streams.by_name.insert(name.clone(), stream.clone());
+        stream
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Name, Arc<Stream>>> {
+    fn full(&self) -> Occupied {
+        self.refused_full.fetch_add(1, Ordering::Relaxed);
+        Occupied::Full
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Streams> {
         // A panic while the map was locked leaves a map that is still a map.
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

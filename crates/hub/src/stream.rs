@@ -131,16 +131,6 @@ pub(crate) struct Inner {
     arrivals: Arrivals,
 }
 
-/// What came of asking for a stream.
-pub(crate) enum Taken {
-    /// The stream belongs to the asker, as publisher number `id`.
-    Yours { id: u64, revoked: watch::Receiver<Option<End>> },
-    /// Somebody else is publishing it.
-    Other,
-    /// It ended just now; a stream of the same name is another one.
-    Over,
-}
-
 /// One feed.
 #[derive(Debug)]
 struct Tap {
@@ -319,16 +309,16 @@ impl Stream {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes `identity` the publisher.
-    pub(crate) fn take(&self, identity: Identity, now_ms: u64) -> Taken {
+    /// Makes `identity` the publisher, whose number and end are returned; nothing when somebody else is. Called with the
+    /// registry's lock held, as whatever ends a stream is: nobody publishes into what cannot be found any more.
+    pub(crate) fn take(
+        &self,
+        identity: Identity,
+        now_ms: u64,
+    ) -> Option<(u64, watch::Receiver<Option<End>>)> {
         let mut inner = self.lock();
-        // Looked at under the lock under which streams end: a push that found this stream in the registry a moment
-        // before its grace ran out must not publish into what nobody can find any more.
-        if self.phase() == Phase::Ended {
-            return Taken::Over;
-        }
         if inner.publisher.as_ref().is_some_and(|current| current.identity != identity) {
-            return Taken::Other;
+            return None;
         }
         if let Some(old) = inner.publisher.take() {
             old.revoke.send_replace(Some(End::Replaced));
@@ -356,7 +346,7 @@ impl Stream {
         let (revoke, revoked) = watch::channel(None);
         inner.publisher = Some(Current { id, identity, revoke });
         self.set_phase(&inner, Phase::Starting);
-        Taken::Yours { id, revoked }
+        Some((id, revoked))
     }
 
     pub(crate) fn push(

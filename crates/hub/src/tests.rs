@@ -339,15 +339,6 @@ fn a_handle_that_is_dropped_without_a_clock_begins_the_grace_at_the_next_sweep()
 }
 
 #[test]
-fn publishing_into_a_stream_that_ends_at_this_moment_makes_a_new_one() {
-    let show = Show::on_air();
-    let ending = show.stream();
-    // The push found the stream in the registry before it ended.
-    ending.end(End::Finished);
-    assert!(matches!(ending.take(Identity("host".into()), 0), stream::Taken::Over));
-}
-
-#[test]
 fn names_that_nobody_waits_for_are_forgotten_and_their_number_is_bounded() {
     let hub = Hub::new(OPTIONS);
     let waiting: Vec<_> = (0..4).map(|i| hub.open(&Name::new(&format!("live/{i}"))).expect("room")).collect();
@@ -357,6 +348,35 @@ fn names_that_nobody_waits_for_are_forgotten_and_their_number_is_bounded() {
     drop(waiting);
     hub.sweep(0);
     assert!(hub.open(&Name::new("live/5")).is_ok());
+}
+
+#[test]
+fn names_that_are_waited_for_keep_no_publisher_out_and_publishers_nobody_who_waits() {
+    let hub = Hub::new(OPTIONS);
+    let publish =
+        |n: usize, who: &str| hub.publish(&Name::new(&format!("live/{n}")), Identity(who.into()), 0);
+    let _waiting: Vec<_> =
+        (0..4).map(|n| hub.open(&Name::new(&format!("wait/{n}"))).expect("room")).collect();
+    let mut pushes: Vec<_> = (0..4).map(|n| publish(n, "host").expect("room")).collect();
+    for _ in 0..2 {
+        assert_eq!(publish(4, "host").err(), Some(Occupied::Full));
+        assert_eq!(publish(3, "troll").err(), Some(Occupied::Other));
+        let waited_for = hub.publish(&Name::new("wait/0"), Identity("host".into()), 0);
+        assert_eq!(waited_for.err(), Some(Occupied::Full), "to be waited for makes no room for it either");
+        // The place of one that ends is free again, however it ended: now by its grace, then by an operator.
+        pushes.push(publish(3, "host").expect("a takeover takes no place"));
+        hub.drop_stream(&Name::new("live/0"), End::Finished);
+        pushes.push(publish(0, "host").expect("room again"));
+        pushes.pop().expect("a push").leave(0);
+        hub.sweep(OPTIONS.grace_ms);
+        pushes.push(publish(0, "host").expect("room again"));
+    }
+    let published = hub.publish(&Name::new("live/1"), Identity("host".into()), 0);
+    assert!(
+        published.is_ok()
+            && hub.open(&Name::new("wait/4")).is_err()
+            && hub.open(&Name::new("live/2")).is_ok()
+    );
 }
 
 #[test]

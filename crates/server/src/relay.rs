@@ -61,6 +61,9 @@ use marks::{MAX_HOPS, Token};
 /// Most relays at a time. On an edge each watched stream is one.
 const MAX_RELAYS: usize = 1_000;
 
+/// Of these, on-demand pulls that bring nothing: their viewers are anybody, who may ask for streams that nobody has.
+const MAX_WANTED: usize = MAX_RELAYS / 4;
+
 /// What a relay that would lead a stream back to itself is told, in English and Chinese.
 pub const LOOP: [&str; 2] = [
     "this relay would lead the stream back to itself: correct its address",
@@ -89,6 +92,8 @@ struct Table {
     entries: BTreeMap<u64, Arc<Entry>>,
     /// Whether the log has it that there was no room; once is enough.
     told_full: bool,
+    /// The same of pulls that viewers want.
+    told_wanted: bool,
 }
 
 /// Why a relay was not started.
@@ -205,6 +210,16 @@ impl Relays {
         } else {
             let on_air = |stream: &Arc<hub::Stream>| matches!(stream.phase(), Phase::Starting | Phase::OnAir);
             if hub.find(name).as_ref().is_some_and(on_air) {
+                return None;
+            }
+            let idle = table.entries.values().filter(|entry| entry.is_of_viewers() && !entry.is_running());
+            if idle.count() >= MAX_WANTED {
+                if !std::mem::replace(&mut table.told_wanted, true) {
+                    warn!(
+                        pulls = MAX_WANTED,
+                        "viewers want as many streams that do not come as they may; others wait"
+                    );
+                }
                 return None;
             }
             self.pull_of(&mut table, name)?
@@ -360,5 +375,43 @@ impl StartError {
             StartError::Exists => "该转发已存在：请先停止它".to_owned(),
             StartError::Full => format!("转发数量已达上限（{MAX_RELAYS}）"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hub::Options;
+
+    use super::*;
+
+    #[test]
+    fn streams_that_viewers_want_and_nobody_has_leave_room_for_other_relays() {
+        let relay =
+            "kind = \"pull\"\napp = \"live\"\nstream = \"*\"\nurl = \"rtmp://origin.example/{app}/{stream}\"";
+        let config = Config::from_toml(&format!("[[relay]]\n{relay}\non_demand = true\n")).unwrap();
+        let relays = Relays::new(&config).unwrap();
+        let options = Options {
+            grace_ms: 1_000,
+            gop_max_ms: 10_000,
+            gop_max_bytes: 1 << 20,
+            retain_ms: 4_000,
+            max_streams: 10,
+        };
+        let hub = Hub::new(options);
+        let want = |number: usize| relays.want(&hub, &Name::new(&format!("live/{number}")), "");
+        let wants: Vec<Want> = (0..MAX_RELAYS).filter_map(want).collect();
+        assert_eq!(wants.len(), MAX_WANTED);
+        assert!(want(0).is_some(), "one that is there is one more wish for it");
+        // A documentation address, which nothing dials here.
+        let others = MAX_RELAYS - MAX_WANTED;
+        let pull = |number: usize| {
+            let (name, address) = (Name::new(&format!("own/{number}")), "rtmp://origin.example/live/a");
+            relays.start_pull(&name, address, Mode::Static)
+        };
+        assert!((0..others).all(|number| pull(number).is_ok()), "all other places are free");
+        assert!(matches!(pull(others), Err(StartError::Full)));
+        let first = wants.first().unwrap();
+        first.entry.set(State::Running);
+        assert!(first.entry.is_running() && want(MAX_RELAYS).is_none(), "the table is full");
     }
 }

@@ -14,7 +14,7 @@ pub enum Waited {
     OnAir(Arc<Stream>),
     /// Nobody published within the grace.
     Absent,
-    /// The server has as many streams as it may.
+    /// As many streams are waited for as may be.
     Full,
 }
 

@@ -108,8 +108,8 @@ pub async fn on_air(
         Waited::Full => (
             503,
             "too_many_streams",
-            "the server has as many streams as it may (limits.max_streams)",
-            "服务器的流数量已达上限（limits.max_streams）",
+            "players wait for as many streams as they may (limits.max_streams): play again when it is on air",
+            "等待开播的流数量已达上限（limits.max_streams）：请在开播后播放",
         ),
     };
     app.counts.refused(code, wire);

@@ -174,6 +174,16 @@ impl Entry {
         self.rule.as_ref().is_some_and(|own| Arc::ptr_eq(own, rule))
     }
 
+    /// Whether viewers had a rule of the configuration make it.
+    pub(super) fn is_of_viewers(&self) -> bool {
+        self.mode == Mode::OnDemand && self.rule.is_some()
+    }
+
+    /// Whether media flows.
+    pub(super) fn is_running(&self) -> bool {
+        self.lock().state == State::Running
+    }
+
     pub(super) fn set(&self, state: State) {
         let mut progress = self.lock();
         if progress.state != state {

@@ -68,8 +68,7 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str, permit: P
         }
         Waited::Full => {
             app.counts.refused("too_many_streams", conn.wire);
-            let reason =
-                "the server has as many streams as it may (limits.max_streams) / 服务器的流数量已达上限";
+            let reason = "players wait for as many streams as they may (limits.max_streams): play again when it is on air / 等待开播的流数量已达上限，请在开播后播放";
             return refuse(conn, PlayRefusal::Failed, reason).await;
         }
     };

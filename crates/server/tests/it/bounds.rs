@@ -65,10 +65,35 @@ fn connections_per_ip_bounds_one_address_and_no_other() {
     assert!(read_to_close(&mut here[0]).starts_with(b"HTTP/1.1 200"));
 }
 
+/// Somebody who wants to play a stream, and waits.
+fn play_rtmp(weir: &Weir, stream: &str) -> Rtmp {
+    let mut peer = Rtmp::connect(weir.rtmp);
+    peer.command("connect", 1.0, &[raw::object(&[("app", "live")])]);
+    peer.command("play", 2.0, &[vec![5], raw::text(stream)]);
+    peer
+}
+
+#[test]
+fn players_who_wait_for_streams_that_nobody_has_keep_no_publisher_out() {
+    let weir = Weir::with(&[("limits.max_streams", "2"), ("hub.grace_seconds", "300")]);
+    let _waiting = ["a", "b"].map(|stream| play_rtmp(&weir, stream));
+    weir.wait_for("two streams that are waited for", || weir.app().hub.all().len() == 2);
+    let _publisher = on_air(&weir, "live/c");
+    // Whoever waited gets the stream when it comes, and that is the last one that may.
+    let _another = on_air(&weir, "live/a");
+    weir.wait_viewers("live/a", 1);
+    let refused = format!("{:#}", Publisher::connect(&weir.rtmp_url("live/b")).err().expect("a refusal"));
+    assert!(refused.contains("limits.max_streams"), "{refused}");
+}
+
 #[test]
 fn max_streams_is_told_to_publishers_and_players() {
     let weir = Weir::with(&[("limits.max_streams", "1")]);
     let _publisher = on_air(&weir, "live/a");
+    let _waiting = play_rtmp(&weir, "early");
+    weir.wait_for("a stream that is waited for", || {
+        weir.app().hub.find(&hub::Name::new("live/early")).is_some()
+    });
     let refused = |error: Option<anyhow::Error>| format!("{:#}", error.expect("a refusal"));
     let push = refused(Publisher::connect(&weir.rtmp_url("live/b")).err());
     let rtmp = refused(Viewer::open(&weir.rtmp_url("live/b")).err());
