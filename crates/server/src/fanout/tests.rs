@@ -97,6 +97,10 @@ fn settings(shards: usize) -> Settings {
 
 impl World {
     fn new(shards: usize) -> World {
+        World::with(&settings(shards))
+    }
+
+    fn with(settings: &Settings) -> World {
         let clock = Clock::system();
         let options = Options {
             grace_ms: 100,
@@ -105,11 +109,7 @@ impl World {
             retain_ms: 4_000,
             max_streams: 16,
         };
-        World {
-            hub: Hub::new(options),
-            fanout: Fanout::start(&settings(shards), &clock).expect("threads"),
-            clock,
-        }
+        World { hub: Hub::new(options), fanout: Fanout::start(settings, &clock).expect("threads"), clock }
     }
 
     fn publish(&self, name: &str) -> Publisher {
@@ -275,6 +275,45 @@ fn a_viewer_that_stops_reading_holds_nobody_up_and_comes_back_at_a_key_frame() {
         expected = time + 40;
     }
     assert!(jumped, "everything was kept for it");
+    world.fanout.stop();
+}
+
+/// An encoder that was cut off sends all at once what it has: of that the ring keeps less than a whole window.
+#[test]
+fn viewers_in_step_get_no_picture_after_what_the_ring_has_let_go_of() {
+    let second = Duration::from_secs(1);
+    // Merging at any load.
+    let law = Law { low: -1.0, high: 0.0, max: second, rtc_max: second };
+    let world = World::with(&Settings { law, ..settings(1) });
+    let mut publisher = world.publish("live/a");
+    let mut viewer = world.view("live/a");
+    viewer.until(Role::Key);
+    let mut time = 0;
+    let mut push = |count: i64| {
+        for _ in 0..count {
+            time += 40;
+            let body = if time % 1_000 == 0 { KEY } else { INTER };
+            world.push(&mut publisher, Kind::Video, time, body);
+        }
+        time
+    };
+    let mut seen = push(1);
+    viewer.until(Role::Inter);
+    // Until the window is in force; it has just begun anew then.
+    let mut began = Instant::now();
+    while began.elapsed() < second / 2 {
+        began = Instant::now();
+        seen = push(1);
+        while viewer.next().expect("the connection ended").1 < seen {}
+    }
+    let last = push(150);
+    while seen < last {
+        let (role, at, _) = viewer.next().expect("the connection ended");
+        if role != Role::Config as u8 && at != seen + 40 {
+            assert_eq!(role, Role::Key as u8, "a picture after a gap, at {at}");
+        }
+        seen = at.max(seen);
+    }
     world.fanout.stop();
 }
 

@@ -134,7 +134,9 @@ impl Viewer {
             return Fate::Stays;
         }
         let Some(cursor) = &mut self.cursor else { return Fate::Stays };
-        let in_step = cursor.next() == batch.from && cursor.is_plain() && self.owed.is_empty();
+        // Where the ring has let go of the batch's first frames, what is left of it follows a gap.
+        let is_whole = batch.from >= feed.base();
+        let in_step = is_whole && cursor.next() == batch.from && cursor.is_plain() && self.owed.is_empty();
         if !in_step || self.socket.has_unsent() {
             return self.catch_up(feed, lag, now_ms);
         }
