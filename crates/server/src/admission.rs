@@ -84,6 +84,8 @@ pub async fn enter(app: &App, asked: &Asked<'_>, visitor: &Visitor<'_>) -> Resul
         let crate::hooks::Refusal { code, message, message_zh } = refusal;
         return Err(Refused { code, message, message_zh });
     }
+    // The answer took its time, in which the stream may have been forbidden.
+    app.admission.admit(asked)?;
     admitted.came = Arc::new(came);
     Ok(admitted)
 }

@@ -59,6 +59,11 @@ async fn carry(app: &Arc<App>, entry: &Entry) -> Result<std::convert::Infallible
     let now_ms = app.clock.now_ms();
     let identity = Identity(entry.identity.clone());
     let mut publisher = app.hub.publish(&entry.name, identity, now_ms).map_err(Failure::Occupied)?;
+    // Whoever forbids a stream ends it next, and would not have found this one a moment ago.
+    if app.admission.forbidden(&entry.name).is_some() {
+        app.drop_stream(&entry.name, "this stream is forbidden / 该流已被禁播");
+        return Err(Failure::Forbidden);
+    }
     entry.publishes(publisher.stream());
     entry.set(State::Running);
     info!(relay = entry.id, stream = %entry.name, server = %entry.target, "a pull is on air");

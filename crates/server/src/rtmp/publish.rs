@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::conn::{Conn, Over, asked};
-use crate::admission::{self, Visitor};
+use crate::admission::{self, Asked, Refused, Visitor};
 use crate::metrics::Limit;
 use crate::relay;
 use crate::sessions::{About, Role, Seat, Session};
@@ -38,11 +38,7 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     };
     let admitted = match admission::enter(&conn.app, &asked, &visitor).await {
         Ok(admitted) => admitted,
-        Err(refused) => {
-            conn.app.counts.refused(refused.code, conn.wire);
-            refused.log(conn.id, conn.wire, &asked);
-            return refuse(conn, PublishRefusal::Denied, &refused.for_people()).await;
-        }
+        Err(refused) => return turn_away(conn, &asked, &refused).await,
     };
     if conn.app.relays.is_loop(&connect.flash_ver, &admitted.name) {
         conn.app.counts.refused("relay_loop", conn.wire);
@@ -71,6 +67,11 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
             return refuse(conn, PublishRefusal::BadName, reason).await;
         }
     };
+    // Whoever forbids a stream ends it next, and would not have found this one a moment ago.
+    if let Err(refused) = conn.app.admission.admit(&asked) {
+        conn.app.drop_stream(&stream, &refused.for_people());
+        return turn_away(conn, &asked, &refused).await;
+    }
     let wire = conn.wire;
     let agent = connect.flash_ver.clone();
     let about = About {
@@ -87,6 +88,12 @@ pub(super) async fn run(mut conn: Conn, connect: &Connect, name: &str) {
     info!(session = id, stream = %about.stream, peer = %about.peer, wire, encoder = about.agent, "publish");
     conn.session.accept_publish();
     carry(conn, publisher, &seat).await;
+}
+
+async fn turn_away(conn: Conn, asked: &Asked<'_>, refused: &Refused) {
+    conn.app.counts.refused(refused.code, conn.wire);
+    refused.log(conn.id, conn.wire, asked);
+    refuse(conn, PublishRefusal::Denied, &refused.for_people()).await;
 }
 
 async fn refuse(mut conn: Conn, code: PublishRefusal, reason: &str) {

@@ -1,5 +1,6 @@
 //! Hooks that decide: the operator's backend is asked, and what it says holds on every wire, for real clients.
 
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -263,6 +264,29 @@ fn pages_that_are_open_keep_no_player_waiting() {
     // Ends the server's connections, and with them the threads.
     drop(weir);
     pages.into_iter().for_each(|thread| drop(thread.join()));
+}
+
+#[test]
+fn a_stream_that_is_forbidden_while_its_hook_is_asked_does_not_go_on_air() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let receiver = Receiver::answering(move |_, _| {
+        // Gone when the test has failed, which is as good.
+        let _ = released.lock().expect("a channel").recv();
+        with("0")
+    });
+    let lines = [at("on_publish", &[&receiver]), "timeout_ms = 20000".into()];
+    let weir = Weir::start(&hooks("srs", &lines), &[]);
+    let url = weir.rtmp_url("live/a");
+    let push = std::thread::spawn(move || Publisher::connect(&url).err().map(|error| format!("{error:#}")));
+    receiver.wait(1);
+    weir.app().admission.change(|authority| {
+        authority.forbid("live", "a", i64::MAX, "not this one").expect("a name");
+    });
+    release.send(()).expect("it is asked");
+    let refused = push.join().expect("an answer").expect("a refusal");
+    assert!(refused.contains("not this one"), "{refused}");
+    assert!(weir.app().hub.find(&hub::Name::new("live/a")).is_none(), "nothing began");
 }
 
 #[test]
