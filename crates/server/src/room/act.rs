@@ -266,6 +266,7 @@ pub async fn sanction_everywhere(
 }
 
 /// Takes a sanction on the whole server back.
+    app.rooms.know_rules(app).await?;
 pub async fn lift_everywhere(
     app: &Arc<App>,
     by: &By,
@@ -277,3 +278,4 @@ pub async fn lift_everywhere(
     app.rooms.global_mut().lift(kind, subject);
     Ok(lifted)
 }
+    app.rooms.know_rules(app).await?;

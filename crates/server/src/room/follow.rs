@@ -7,7 +7,7 @@ use std::time::Duration;
 use control::room::reject::Code;
 use control::room::show::{Happening, State};
 use hub::{Name, Phase};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use super::{By, Effect, Refusal, act};
@@ -17,27 +17,23 @@ use crate::store::Store;
 /// Between two looks at which streams are on air; a push that begins is seen at once.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// Between two questions to a database that does not answer at the start.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Looks after which shows whose time is up are ended.
 const EXPIRE_EVERY: u32 = 40;
 
 /// Follows streams for as long as the server runs.
 pub async fn run(app: Arc<App>) {
     let Some(store) = app.rooms.store().cloned() else { return };
-    match store.rooms.global_sanctions(app.clock.unix_ms()).await {
-        Ok(sanctions) => app.rooms.set_global(sanctions),
-        Err(error) => {
-            warn!(%error, "bans of the whole server are not in force: the database does not answer")
-        }
-    }
-    if let Err(error) = app.rooms.reload_words(&app, "").await {
-        warn!(%error, "forbidden words are not in force: the database does not answer");
-    }
-    let mut on_air = BTreeSet::new();
+    // Nobody is let into a room before that; whoever comes meanwhile tries it too.
+    insist("nobody is let into a room: the bans and words of the whole server are not known", || {
+        app.rooms.know_rules(&app)
+    })
+    .await;
     // Shows that the last run of the server left on air.
-    match store.rooms.running_streams().await {
-        Ok(streams) => on_air.extend(streams.iter().map(|stream| Name::new(stream))),
-        Err(error) => warn!(%error, "shows that were on air are not known: the database does not answer"),
-    }
+    let running = insist("shows that were on air are not known", || store.rooms.running_streams()).await;
+    let mut on_air: BTreeSet<Name> = running.iter().map(|stream| Name::new(stream)).collect();
     // Streams of which some room does not know yet what became of them.
     let mut untold = BTreeSet::new();
     let mut pushes = app.hub.watch_pushes();
@@ -72,6 +68,25 @@ pub async fn run(app: Arc<App>) {
         if count.is_multiple_of(EXPIRE_EVERY) {
             expire(&app, &store).await;
         }
+    }
+}
+
+/// Asks the database until it answers. What that means meanwhile is said once.
+async fn insist<T, F>(meanwhile: &str, ask: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut is_told = false;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) if !is_told => {
+                warn!(%error, "{meanwhile}; the database is asked again until it answers");
+                is_told = true;
+            }
+            Err(_) => {}
+        }
+        sleep(AGAIN).await;
     }
 }
 

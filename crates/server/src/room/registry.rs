@@ -8,7 +8,7 @@ use control::room::chat::Ack;
 use control::room::is_id;
 use control::room::reject::{Code, Reject};
 use control::room::sanction::Sanctions;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
@@ -38,6 +38,8 @@ pub struct Rooms {
     /// Rooms that are being loaded, each once: whoever wants one waits for the same answer.
     loading: Mutex<HashMap<String, watch::Receiver<Option<Opened>>>>,
     last: AtomicU64,
+    /// Set when what holds in all rooms has been read.
+    rules: OnceCell<()>,
     /// Sanctions of the whole server.
     global: RwLock<Sanctions>,
     /// Words and links of the whole server.
@@ -164,6 +166,10 @@ impl Rooms {
 
     async fn load(&self, app: &Arc<App>, id: &str) -> Opened {
         let store = self.store().ok_or_else(unavailable)?;
+        self.know_rules(app).await.map_err(|error| {
+            warn!(room = id, %error, "the database does not give the bans and words of the whole server");
+            unavailable()
+        })?;
         let loaded = store.rooms.load(id, app.clock.unix_ms()).await.map_err(|error| {
             warn!(room = id, %error, "the database does not give a room");
             unavailable()
@@ -228,9 +234,24 @@ impl Rooms {
         Err(Reject::until(Code::Unavailable, 1_000))
     }
 
+    /// Reads the bans and words of the whole server, unless they are known. No room is loaded before: whoever is banned would be in
+    /// it. What changes them waits for it too, so that what was read before the change does not come after it.
+    pub(super) async fn know_rules(&self, app: &Arc<App>) -> Result<(), sqlx::Error> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let read = || async {
+            let sanctions = store.rooms.global_sanctions(app.clock.unix_ms()).await?;
+            let words = filter::compile(store.rooms.words("").await?);
+            *self.global_mut() = sanctions;
+            self.everywhere.set_words(words);
+            Ok(())
+        };
+        self.rules.get_or_try_init(read).await.copied()
+    }
+
     /// Takes the words of the whole server, or of a room, from the database.
     pub async fn reload_words(&self, app: &Arc<App>, room: &str) -> Result<(), sqlx::Error> {
         let Some(store) = &self.store else { return Ok(()) };
+        self.know_rules(app).await?;
         let words = filter::compile(store.rooms.words(room).await?);
         if room.is_empty() {
             self.everywhere.set_words(words);
@@ -260,11 +281,6 @@ impl Rooms {
     /// The same, to be changed.
     pub(super) fn global_mut(&self) -> RwLockWriteGuard<'_, Sanctions> {
         self.global.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts in force what the database holds for the whole server.
-    pub(super) fn set_global(&self, sanctions: Sanctions) {
-        *self.global_mut() = sanctions;
     }
 
     /// Ends the connections of somebody in every room.

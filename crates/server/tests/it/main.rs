@@ -26,6 +26,7 @@ mod live_page;
 mod logs;
 mod many_rooms;
 mod metrics;
+mod moderation;
 mod operate;
 mod peers;
 mod phone;
