@@ -102,7 +102,7 @@ pub struct Welcome {
     pub guest: bool,
     /// What was said, and what of it they missed.
     pub greeting: Greeting,
-    /// The pinned message, if it is among those that are remembered.
+    /// The pinned message.
     pub pinned: Option<Arc<Said>>,
     /// Whether they may not speak.
     pub muted: bool,

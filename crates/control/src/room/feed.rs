@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::Since;
-use super::message::{Body, Message};
+use super::message::{Body, Event, Message};
 use super::ring::Ring;
 use super::window::Window;
 
@@ -113,6 +113,8 @@ pub struct Greeting {
 pub struct Feed {
     epoch: Arc<str>,
     ring: Ring,
+    /// However old it is: the ring may not have it any more.
+    pinned: Option<Arc<Said>>,
     last_seq: u64,
     /// The number of the last message that went out.
     sent_seq: u64,
@@ -134,6 +136,7 @@ impl Feed {
         Feed {
             epoch,
             ring: Ring::new(recent.into_iter().map(Said::new).collect()),
+            pinned: None,
             last_seq: after_seq,
             sent_seq: after_seq,
             urgent: false,
@@ -164,14 +167,23 @@ impl Feed {
         self.counters
     }
 
-    /// One of those that are remembered.
-    pub fn find(&self, seq: u64) -> Option<&Arc<Said>> {
-        self.ring.find(seq)
+    /// The message that is pinned.
+    pub fn pinned(&self) -> Option<&Arc<Said>> {
+        self.pinned.as_ref()
+    }
+
+    /// Pins a message, or none. One that was taken back meanwhile is none.
+    pub fn pin(&mut self, message: Option<Message>) {
+        let is_back = |said: &Arc<Said>| matches!(said.message.body, Body::Event(Event::Recalled(_)));
+        let said =
+            |message: Message| self.ring.find(message.seq).cloned().unwrap_or_else(|| Said::new(message));
+        self.pinned = message.map(said).filter(|said| !is_back(said));
     }
 
     /// Takes away what some said. It is gone for those who come, and for those to whom it has not gone out yet.
     pub fn recall(&mut self, is_meant: impl Fn(&Message) -> bool) {
         self.ring.recall(|said| is_meant(&said.message));
+        self.pinned.take_if(|said| is_meant(&said.message));
     }
 
     /// What somebody who comes in is told; `since` is what they have.

@@ -228,10 +228,7 @@ pub(super) fn say(call: &Call) -> Answer {
 pub(super) fn recall(call: &Call) -> Answer {
     find(call)?;
     let seq = number(call, 1).ok_or_else(|| Fault::NoMessage.answer())?;
-    act(call, Act::Recall(seq)).map_err(|refused| match refused.status() {
-        404 => Fault::NoMessage.answer(),
-        _ => refused,
-    })?;
+    act(call, Act::Recall(seq)).map_err(no_message)?;
     Ok(Response::empty(204))
 }
 
@@ -248,14 +245,7 @@ pub(super) fn clear(call: &Call) -> Answer {
 pub(super) fn pin(call: &Call) -> Answer {
     let wish: PinWish = call.body()?;
     find(call)?;
-    let seq = wish.seq.map(|seq| seq.0);
-    if let Some(seq) = seq {
-        let written = flush(call);
-        let found = call.wait(store(call)?.message(id(call), seq)).map_err(Fault::database)?;
-        // What is not written yet may be there all the same.
-        found.ok_or_else(|| if written { Fault::NoMessage } else { Fault::Database }.answer())?;
-    }
-    act(call, Act::Pin(seq))?;
+    act(call, Act::Pin(wish.seq.map(|seq| seq.0))).map_err(no_message)?;
     Ok(Response::empty(204))
 }
 
@@ -340,9 +330,18 @@ fn raw(message: &Message) -> Option<Item> {
     RawValue::from_string(text).ok().map(Item)
 }
 
-/// Waits until what was said is in the database. Returns whether it is.
-pub(super) fn flush(call: &Call) -> bool {
-    call.app.rooms.store().is_none_or(|store| call.wait(store.chat.flush()))
+fn no_message(refused: Response) -> Response {
+    match refused.status() {
+        404 => Fault::NoMessage.answer(),
+        _ => refused,
+    }
+}
+
+/// What is said and counted has been, as far as the database goes.
+pub(super) fn flush(call: &Call) {
+    if let Some(store) = call.app.rooms.store() {
+        call.wait(store.chat.flush());
+    }
 }
 
 /// A number in the path.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use control::room::chat::{Ack, Send as Say};
-use control::room::message::{Author, Body};
+use control::room::message::{Author, Body, Message};
 use control::room::reject::{Code, Reject};
 use control::room::sanction::{Kind, Subject};
 use control::room::settings::SLOW_MAX;
@@ -13,8 +13,8 @@ use tracing::warn;
 
 use super::{Effect, Whom};
 use crate::app::App;
-use crate::store;
 use crate::store::rooms::{Audit, Sanction};
+use crate::store::{self, Store};
 
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,9 +150,7 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
         Act::Recall(seq) => {
             if !rooms.recall(room, seq, &who, now_ms).await? {
                 // It may be on its way to the database still, and would be there for good if nobody asked again.
-                if !store.chat.flush().await {
-                    return Err(Reject::until(Code::Unavailable, 2_000).into());
-                }
+                written(store).await?;
                 if !rooms.recall(room, seq, &who, now_ms).await? {
                     return Err(Reject::new(Code::NotFound).into());
                 }
@@ -167,9 +165,13 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
             return Ok(ack);
         }
         Act::Pin(seq) => {
+            let message = match seq {
+                Some(seq) => Some(Box::new(to_pin(store, room, seq).await?)),
+                None => None,
+            };
             rooms.set_pinned(room, seq).await?;
             rooms.audit(&audit(word, seq.map(|seq| seq.to_string()).unwrap_or_default())).await?;
-            Effect::Pin(seq)
+            Effect::Pin(message)
         }
         Act::Sanction { kind, subject, seconds, reason } => {
             let until = seconds.map(|seconds| now_ms.saturating_add_unsigned(seconds.saturating_mul(1_000)));
@@ -222,6 +224,24 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
     Ok(app.rooms.effect(app, room, effect).await?)
 }
 
+/// Waits until what was said is in the database.
+async fn written(store: &Store) -> Result<(), Refusal> {
+    match store.chat.flush().await {
+        true => Ok(()),
+        false => Err(Reject::until(Code::Unavailable, 2_000).into()),
+    }
+}
+
+/// The message with this number, which may be on its way to the database still.
+async fn to_pin(store: &Store, room: &str, seq: u64) -> Result<Message, Refusal> {
+    let mut found = store.rooms.message(room, seq).await?;
+    if found.is_none() {
+        written(store).await?;
+        found = store.rooms.message(room, seq).await?;
+    }
+    found.ok_or_else(|| Reject::new(Code::NotFound).into())
+}
+
 /// Writes a sanction down.
 async fn put(rooms: &store::Rooms, sanction: Sanction) -> Result<(), Refusal> {
     match rooms.sanction(&sanction).await? {
@@ -252,6 +272,7 @@ pub async fn sanction_everywhere(
         reason,
         by,
         at_ms: now_ms,
+    app.rooms.know_rules(app).await?;
     };
     put(&store.rooms, of_all).await?;
     app.rooms.global_mut().set(kind, subject.clone(), until);
@@ -266,16 +287,15 @@ pub async fn sanction_everywhere(
 }
 
 /// Takes a sanction on the whole server back.
-    app.rooms.know_rules(app).await?;
 pub async fn lift_everywhere(
     app: &Arc<App>,
     by: &By,
     kind: Kind,
     subject: &Subject,
 ) -> Result<bool, Refusal> {
+    app.rooms.know_rules(app).await?;
     let store = app.rooms.store().ok_or_else(|| Reject::until(Code::Unavailable, 2_000))?;
     let lifted = store.rooms.lift("", kind, subject, &by.to_string(), app.clock.unix_ms()).await?;
     app.rooms.global_mut().lift(kind, subject);
     Ok(lifted)
 }
-    app.rooms.know_rules(app).await?;

@@ -142,7 +142,8 @@ impl Task {
     ) -> Task {
         let about = Arc::new(loaded.about);
         let epoch = epoch(app.clock.unix_ms()).into();
-        let feed = Feed::new(epoch, loaded.after_seq, loaded.recent, loaded.totals.likes);
+        let mut feed = Feed::new(epoch, loaded.after_seq, loaded.recent, loaded.totals.likes);
+        feed.pin(loaded.pinned);
         let chat = Chat::new(about.settings.clone(), about.state, feed, loaded.sanctions);
         room.likes_open.store(about.settings.likes, Ordering::Relaxed);
         let minute_ms = app.clock.unix_ms().div_euclid(MINUTE_MS) * MINUTE_MS;
@@ -246,7 +247,7 @@ impl Task {
             you,
             guest: person.guest,
             greeting,
-            pinned: self.about.pinned.and_then(|seq| self.chat.feed().find(seq)).cloned(),
+            pinned: self.chat.feed().pinned().cloned(),
             muted,
         }));
     }

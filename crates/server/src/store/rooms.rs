@@ -52,6 +52,8 @@ pub struct Loaded {
     pub after_seq: u64,
     /// Its last messages, oldest first, without what was recalled.
     pub recent: Vec<Message>,
+    /// The pinned message, however old it is.
+    pub pinned: Option<Message>,
     /// What was counted so far.
     pub totals: Totals,
 }
@@ -85,11 +87,15 @@ impl Rooms {
         }
         let Some(about) = self.about(id).await? else { return Ok(None) };
         Ok(Some(Loaded {
-            about,
             sanctions: self.in_force(id, now_ms).await?,
             after_seq: self.begin_epoch(id).await?,
             recent: self.messages(id, &Query { limit: RECENT, ..Query::default() }).await?,
+            pinned: match about.pinned {
+                Some(seq) => self.message(id, seq).await?,
+                None => None,
+            },
             totals: self.totals(id).await?,
+            about,
         }))
     }
 }

@@ -7,7 +7,7 @@ use control::person::{Person, Role};
 use control::room::about::{About, Host};
 use control::room::message::Body;
 use control::room::settings::Settings;
-use control::room::show::State;
+use control::room::show::{Happening, State};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use testkit::chat::ChatClient;
@@ -264,6 +264,59 @@ fn forbidden_words_are_replaced_held_or_refused() {
     assert_eq!(held.len(), 1, "once, however often it is sent");
     assert_eq!((held[0].author.id.as_str(), held[0].why.as_str()), ("a", "私聊"));
     assert!(b.items.iter().all(|item| !text(item).contains("私聊")));
+}
+
+#[test]
+fn a_pinned_message_is_in_the_welcome_however_much_was_said_since_and_after_a_restart() {
+    let data = Folder::new("chat");
+    let start = || {
+        let weir = Weir::start_in(data.path(), &[]);
+        let store = weir.app().rooms.store().expect("a database").clone();
+        weir.block_on(async move { store.rooms.create(&room("r1", Settings::default())).await }).unwrap();
+        weir
+    };
+    let weir = start();
+    let mut host = enter(&weir, "host");
+    let seq = host.say("c1", "read me").unwrap()["seq"].clone();
+    let pin = |cid: &str, seq: &Value| json!({"t": "do", "cid": cid, "what": "pin", "seq": seq});
+    assert_eq!(host.ask(&pin("m1", &seq)).unwrap()["t"], "ack");
+    assert_eq!(host.ask(&pin("m2", &json!(999))).unwrap()["code"], "not_found");
+    // More than a room remembers.
+    let app = weir.shared();
+    for number in 0..1_100 {
+        let say = Act::Say(None, Body::Notice(number.to_string()));
+        weir.block_on(act(&app, "r1", &By::System, say)).expect("said");
+    }
+    host.wait_item(|item| text(item) == "1099").unwrap();
+    let pinned = |weir: &Weir| enter(weir, "late").welcome["pinned"].clone();
+    let shown = pinned(&weir);
+    assert_eq!((&shown["seq"], text(&shown), &shown["from"]["id"]), (&seq, "read me", &json!("host")));
+    drop((host, app, weir));
+    let weir = start();
+    assert_eq!(pinned(&weir), shown, "after a restart");
+    let mut host = enter(&weir, "host");
+    assert_eq!(host.ask(&json!({"t": "do", "cid": "m3", "what": "recall", "seq": seq})).unwrap()["t"], "ack");
+    assert_eq!(pinned(&weir), Value::Null, "it was taken back");
+    drop((host, weir));
+    assert_eq!(pinned(&start()), Value::Null);
+}
+
+#[test]
+fn likes_of_a_show_that_is_over_are_not_counted() {
+    let (_data, weir) = with_room(Settings::default());
+    let (mut a, app) = (enter(&weir, "a"), weir.shared());
+    let show = |happening| weir.block_on(act(&app, "r1", &By::System, Act::Show(happening))).expect("done");
+    a.send(&json!({"t": "like", "n": 3})).unwrap();
+    a.wait_counters(|counters| counters["likes"] == 3).unwrap();
+    show(Happening::End);
+    a.send(&json!({"t": "like", "n": 5})).unwrap();
+    // The answer to this comes when the one before was taken.
+    a.send(&json!({"t": "ping"})).unwrap();
+    a.wait_for(|frame| frame["t"] == "pong").unwrap();
+    show(Happening::Start);
+    a.send(&json!({"t": "like", "n": 2})).unwrap();
+    a.wait_counters(|counters| counters["likes"].as_u64() > Some(3)).unwrap();
+    assert_eq!(a.counters["likes"], 5);
 }
 
 #[test]

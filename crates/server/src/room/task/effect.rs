@@ -26,7 +26,7 @@ pub enum Effect {
     /// Everything that somebody said, or that anybody said, is taken away.
     Clear(Option<String>),
     /// A message is pinned, or none is.
-    Pin(Option<u64>),
+    Pin(Option<Box<Message>>),
     /// A sanction is in force until a time in milliseconds since 1970; none: for good.
     Sanction(Kind, Subject, Option<i64>),
     /// A sanction is lifted.
@@ -62,7 +62,9 @@ impl Task {
                 self.chat.feed_mut().recall(is_theirs);
                 self.event(Event::Cleared(user))
             }
-            Effect::Pin(seq) => {
+            Effect::Pin(message) => {
+                let seq = message.as_ref().map(|message| message.seq);
+                self.chat.feed_mut().pin(message.map(|message| *message));
                 self.change_about(|about| about.pinned = seq);
                 self.event(Event::Pinned(seq))
             }
