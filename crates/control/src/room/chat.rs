@@ -13,14 +13,12 @@ use super::Since;
 use super::feed::{Feed, Greeting, Next, Said};
 use super::limits::{Limits, Paid};
 use super::memory::Memory;
-use super::message::{
-    Author, Body, CID_MAX, CUSTOM_MAX, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX,
-};
+use super::message::{Author, Body, CUSTOM_MAX, Event, MENTIONS_MAX, Message, NAME_MAX, TEXT_MAX, URL_MAX};
 use super::reject::{Code, Reject};
 use super::sanction::{Kind, Sanctions};
 use super::settings::Settings;
 use super::show::State;
-use crate::person::{Person, Role};
+use crate::person::{Person, Role, check_id};
 
 /// Most connections of one person in one room.
 pub const CONNECTIONS_MAX: u32 = 10;
@@ -473,7 +471,9 @@ impl Chat {
     fn is_right(&self, send: &Send, role: Role) -> Result<(), Reject> {
         let long = Err(Reject::new(Code::TooLong));
         let bad = Err(Reject::new(Code::Bad));
-        if send.cid.is_empty() || send.cid.len() > CID_MAX || send.mentions.len() > MENTIONS_MAX {
+        // A client's own id goes out to everybody, so it is held to what people's are: nothing in it that cannot be seen.
+        let ids = send.mentions.iter().chain([&send.cid]);
+        if send.mentions.len() > MENTIONS_MAX || !ids.into_iter().all(|id| check_id(id).is_ok()) {
             return bad;
         }
         let text_max = if role > Role::Viewer { TEXT_MAX } else { self.settings.text_max.min(TEXT_MAX) };
@@ -504,6 +504,9 @@ impl Chat {
                 if custom.data.len() > CUSTOM_MAX {
                     return long;
                 }
+                if has_unprintable(&custom.data) {
+                    return bad;
+                }
             }
             Body::Gift(gift) => {
                 if gift.count == 0 || gift.id.is_empty() {
@@ -528,6 +531,31 @@ fn author(person: &Person) -> Author {
 pub fn is_unprintable(c: char) -> bool {
     (c.is_control() && c != '\n')
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}')
+}
+
+/// Whether the strings of a JSON text have such characters, plain or escaped. Line ends and tabs are no harm in data.
+fn has_unprintable(json: &str) -> bool {
+    let harms = |c: char| is_unprintable(c) && !matches!(c, '\t' | '\r');
+    let mut rest = json.chars();
+    while let Some(c) = rest.next() {
+        let meant = match c {
+            '\\' => match rest.next() {
+                Some('u') => {
+                    let digits: String = rest.by_ref().take(4).collect();
+                    // Half of a pair stands for none of them.
+                    u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32)
+                }
+                Some('b') => Some('\u{8}'),
+                Some('f') => Some('\u{c}'),
+                _ => None,
+            },
+            c => Some(c),
+        };
+        if meant.is_some_and(harms) {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]

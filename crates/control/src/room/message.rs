@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::show::State;
-use crate::person::Role;
+use crate::person::{ID_MAX, Role};
 
 /// Longest id that a client gives its message, in bytes.
-pub const CID_MAX: usize = 64;
+pub const CID_MAX: usize = ID_MAX;
 
 /// Longest text, in characters, whatever a room allows.
 pub const TEXT_MAX: usize = 2_000;

@@ -1,5 +1,6 @@
 //! What clients send, taken apart.
 
+use control::person::check_id;
 use control::room::Since;
 use control::room::chat::Send as Say;
 use control::room::message::{Body, Custom, Gift, Image};
@@ -126,9 +127,11 @@ fn understand(frame: In<'_>, user: &str) -> Result<Asked, String> {
             Ok(Asked::Hello(Hello {
                 room: frame.room.ok_or_else(|| missing("room"))?,
                 token: frame.token,
+            let inviter = frame.inviter.filter(|inviter| !inviter.is_empty());
+            inviter.as_deref().map_or(Ok(()), |inviter| is_user("inviter", inviter))?;
                 guest: frame.guest.unwrap_or_default(),
                 since: frame.resume.map(|since| Since { epoch: since.epoch, seq: since.seq }),
-                inviter: frame.inviter.filter(|inviter| !inviter.is_empty()),
+                inviter,
             }))
         }
         "send" => {
@@ -177,7 +180,7 @@ fn understand(frame: In<'_>, user: &str) -> Result<Asked, String> {
             frame.cid.ok_or("an order needs cid")?,
             Order {
                 what: frame.what.ok_or("an order needs what")?,
-                user: frame.user,
+                user: frame.user.map(|user| is_user("user", &user).map(|()| user)).transpose()?,
                 seq: frame.seq,
                 seconds: frame.seconds,
                 reason: frame.reason.unwrap_or_default(),
@@ -202,6 +205,11 @@ fn depth(json: &str) -> u32 {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if within => escaped = true,
+/// Names of people go into the database and to others, so they are names that somebody can have.
+fn is_user(field: &str, id: &str) -> Result<(), String> {
+    check_id(id).map_err(|why| format!("{field} is not a user: {why}"))
+}
+
             b'"' => within = !within,
             b'[' | b'{' if !within => {
                 depth += 1;
@@ -243,6 +251,27 @@ mod tests {
         let deep = format!(
             r#"{{"t":"send","cid":"c","kind":"custom","name":"x","data":{}1{}}}"#,
             "[".repeat(17),
+    #[test]
+    fn people_are_named_by_what_can_be_their_id() {
+        let hello = |inviter: &str| {
+            parse(&serde_json::json!({"t": "hello", "room": "r", "inviter": inviter}).to_string(), "")
+        };
+        let order = |user: &str| {
+            parse(&serde_json::json!({"t": "do", "cid": "c", "what": "mute", "user": user}).to_string(), "u")
+        };
+        let longest = "a".repeat(control::person::ID_MAX);
+        for good in ["u1", "u_中", &longest] {
+            assert!(hello(good).is_ok() && order(good).is_ok(), "{good:?}");
+        }
+        for bad in ["a b", "a\u{0}", "\u{202e}a", &format!("{longest}a")] {
+            let (hello, order) = (hello(bad).unwrap_err(), order(bad).unwrap_err());
+            assert!(hello.why.starts_with("inviter is not a user: "), "{}", hello.why);
+            assert_eq!(order.cid.as_deref(), Some("c"), "{bad:?}");
+        }
+        let nobody = hello("").unwrap();
+        assert!(matches!(nobody, Asked::Hello(Hello { inviter: None, .. })), "{nobody:?}");
+    }
+
             "]".repeat(17)
         );
         assert!(parse(&deep, "u").is_err());

@@ -52,6 +52,7 @@ mod tests {
             (&schemas["UserId"]["maxLength"], json!(person::ID_MAX)),
             (&bound("Author", "name")["maxLength"], json!(person::NAME_MAX)),
             (&bound("Author", "avatar")["maxLength"], json!(person::AVATAR_MAX)),
+            (&bound("Hello", "inviter")["maxLength"], json!(person::ID_MAX)),
             (&bound("Hello", "v")["const"], json!(VERSION)),
             (&bound("Welcome", "v")["const"], json!(VERSION)),
             (&bound("SendText", "text")["maxLength"], json!(TEXT_MAX)),

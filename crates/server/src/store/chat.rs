@@ -381,7 +381,11 @@ impl Waiting {
     fn put_visit(&mut self, room: String, visit: Visit) {
         let bytes = visit_bytes(&room, &visit);
         match self.batch.visits.entry((room, visit.user.clone())) {
-            std::collections::btree_map::Entry::Occupied(mut before) => before.get_mut().add(visit),
+            std::collections::btree_map::Entry::Occupied(mut before) => {
+                let had = visit_bytes(&before.key().0, before.get());
+                before.get_mut().add(visit);
+                self.bytes = self.bytes - had + visit_bytes(&before.key().0, before.get());
+            }
             std::collections::btree_map::Entry::Vacant(free) => {
                 free.insert(visit);
                 self.bytes += bytes;
@@ -498,7 +502,8 @@ fn message_bytes(room: &str, message: &Message) -> usize {
 }
 
 fn visit_bytes(room: &str, visit: &Visit) -> usize {
-    OVERHEAD + room.len() + 2 * visit.user.len()
+    let inviter = visit.inviter.as_ref().map_or(0, String::len);
+    OVERHEAD + room.len() + 2 * visit.user.len() + visit.name.len() + visit.avatar.len() + inviter
 }
 
 /// The rooms of a batch that have not been deleted since.

@@ -163,10 +163,65 @@ fn what_is_no_line_of_chat_is_refused() {
     };
     assert_eq!(code(say(&mut chat, image("javascript:alert(1)"), 0)), (Code::Bad, None));
     assert!(say(&mut chat, image("https://example.com/a.png"), 0).is_ok());
+    let (long, longest) = ("x".repeat(65), "x".repeat(64));
+    for bad in ["", "a b", "a\n", "a\u{0}", "\u{202e}a", &long] {
+        assert_eq!(code(say(&mut chat, text("u2", bad, "t"), 0)), (Code::Bad, None), "{bad:?}");
+        let names = |whom: &str| Send { mentions: vec!["u1".into(), whom.into()], ..text("u2", "m", "t") };
+        assert_eq!(code(say(&mut chat, names(bad), 0)), (Code::Bad, None), "{bad:?}");
+    }
+    let good = Send { mentions: vec![longest.clone(), "u_中".into()], ..text("u2", &longest, "t") };
+    assert!(say(&mut chat, good, 0).is_ok());
+}
+
+#[test]
+fn what_cannot_be_seen_is_in_no_custom_message_written_out_or_as_it_is() {
+    let custom = |data: &str| Send {
+        body: Body::Custom(super::super::message::Custom { name: "n".into(), data: data.into() }),
+        ..text("u1", "a", "")
+    };
+    for bad in [
+        r#"{"a":"\u0000"}"#,
+        r#"{"a":"\u202E"}"#,
+        r#"["\\\u2066"]"#,
+        r#"{"\u001b[31m":1}"#,
+        r#"["\b"]"#,
+        "[\"\u{202e}\"]",
+        "[\"\u{7f}\"]",
+        r#"["\uFEFF"]"#,
+    ] {
+        assert_eq!(code(say(&mut chat(Settings::default()), custom(bad), 0)), (Code::Bad, None), "{bad}");
+    }
+    for good in [r#"["\n\t\r\"\/", "\u4f60\ud83d\ude00"]"#, r#"["\\u0000"]"#, "{\r\n\t\"a\": 1}", r#""你好""#]
+    {
+        assert!(say(&mut chat(Settings::default()), custom(good), 0).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn a_pinned_message_is_there_however_much_was_said_since() {
+    let mut chat = chat(Settings::default());
+    let (_, first) = say(&mut chat, text("u1", "a", "first"), 0).unwrap();
+    chat.feed_mut().pin(first.clone());
+    (0..2_000).for_each(|at_ms| drop(chat.event(Event::Changed, at_ms, None)));
+    let _ = chat.poll_batch(1_000);
+    chat.event(Event::Changed, 2_000, None);
+    let pinned = |chat: &Chat| chat.feed().pinned().map(|said| said.message.seq);
     assert_eq!(
-        code(say(&mut chat, Send { cid: "x".repeat(65), ..text("u2", "", "t") }, 0)),
-        (Code::Bad, None)
+        (chat.feed().since(0).is_none(), pinned(&chat)),
+        (true, Some(1)),
+        "it is long gone from the ring"
     );
+    chat.feed_mut().recall(|message| message.seq == 1);
+    assert_eq!(pinned(&chat), None);
+    // One that was taken back while it was being pinned.
+    let (_, second) = say(&mut chat, text("u2", "a", "second"), 0).unwrap();
+    let seq = second.as_ref().unwrap().seq;
+    chat.feed_mut().recall(|message| message.seq == seq);
+    chat.feed_mut().pin(second);
+    assert_eq!(pinned(&chat), None);
+    chat.feed_mut().pin(first);
+    chat.feed_mut().pin(None);
+    assert_eq!(pinned(&chat), None);
 }
 
 #[test]
