@@ -35,6 +35,8 @@ pub enum Code {
     NotFound,
     /// They cannot pay for it.
     Balance,
+    /// There are as many sanctions as there may be.
+    SanctionsFull,
 }
 
 /// A refusal.
@@ -67,11 +69,12 @@ impl Code {
             Code::Bad => "bad_message",
             Code::NotFound => "not_found",
             Code::Balance => "balance",
+            Code::SanctionsFull => "sanctions_full",
         }
     }
 
     /// All of them.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::RateUser,
         Code::RateRoomShed,
         Code::SlowMode,
@@ -87,6 +90,7 @@ impl Code {
         Code::Bad,
         Code::NotFound,
         Code::Balance,
+        Code::SanctionsFull,
     ];
 
     /// For people, in Chinese.
@@ -107,6 +111,7 @@ impl Code {
             Code::Bad => "消息格式不正确",
             Code::NotFound => "内容不存在",
             Code::Balance => "余额不足",
+            Code::SanctionsFull => "处罚数量已达上限：请先解除一些",
         }
     }
 }
@@ -129,6 +134,7 @@ impl fmt::Display for Code {
             Code::Bad => "the message is not right",
             Code::NotFound => "there is no such thing",
             Code::Balance => "the balance is too low",
+            Code::SanctionsFull => "there are as many sanctions as there may be: lift some first",
         })
     }
 }

@@ -72,6 +72,9 @@ faults! {
     NoSanction 404 "no_sanction"
         "there is no such sanction"
         "没有这条处罚";
+    SanctionsFull 409 "sanctions_full"
+        "there are as many sanctions as there may be: lift some first"
+        "处罚数量已达上限：请先解除一些";
     NoWord 404 "no_word"
         "this word is not on the list"
         "词表里没有这个词";
@@ -197,7 +200,7 @@ impl Fault {
             Code::NotAllowed | Code::Banned | Code::Muted => 403,
             Code::RateUser | Code::RateRoomShed | Code::SlowMode => 429,
             Code::Unavailable => 503,
-            Code::Duplicate | Code::Held | Code::RoomClosed | Code::Balance => 409,
+            Code::Duplicate | Code::Held | Code::RoomClosed | Code::Balance | Code::SanctionsFull => 409,
         };
         let code = reject.code;
         let answer = Response::error(status, code.word(), &code.to_string(), code.message_zh());

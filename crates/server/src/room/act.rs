@@ -246,8 +246,7 @@ async fn to_pin(store: &Store, room: &str, seq: u64) -> Result<Message, Refusal>
 async fn put(rooms: &store::Rooms, sanction: Sanction) -> Result<(), Refusal> {
     match rooms.sanction(&sanction).await? {
         true => Ok(()),
-        // As many as there may be; nobody can tell by waiting when there will be fewer.
-        false => Err(Reject::new(Code::Unavailable).into()),
+        false => Err(Reject::new(Code::SanctionsFull).into()),
     }
 }
 

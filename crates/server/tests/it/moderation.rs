@@ -3,14 +3,18 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use control::room::sanction::{Kind, Subject};
+use control::person::{Person, Role};
+use control::room::sanction::{Kind, SANCTIONS_MAX, Subject};
 use control::room::settings::Settings;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _};
 use testkit::chat::ChatClient;
 use testkit::http;
+use weir::identity::Wish;
 use weir::room::{Act, By, act, lift_everywhere, sanction_everywhere};
+use weir::store::rooms::Query;
 
+use crate::api::{Api, assert_error};
 use crate::chat::{room, token};
 use crate::harness::{Folder, Weir};
 
@@ -143,4 +147,98 @@ fn nobody_is_in_a_room_before_the_bans_and_words_of_the_whole_server_are_known()
         let mut u2 = enter(&weir, json!({"token": token(&weir, "u2")})).expect("a welcome");
         assert_eq!(u2.say("c1", "卖外挂").expect("an answer")["code"], "blocked_word", "{table}");
     }
+}
+
+#[test]
+fn one_sanction_more_than_there_may_be_is_told_as_that() {
+    let api = Api::with(&[]);
+    let wish = json!({"id": "r1", "title": "t", "host": {"id": "host"}}).to_string();
+    assert_eq!(api.ask("POST", "rooms", &api.write, &wish).status, 201);
+    for (room, path) in [("r1", "rooms/r1/sanctions"), ("", "sanctions")] {
+        sql(
+            api.data.path(),
+            &format!(
+                "INSERT INTO sanction (room, kind, subject, until_ms, reason, by, at_ms)
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {SANCTIONS_MAX})
+                 SELECT '{room}', 'mute', 'user:' || i, NULL, '', '', 0 FROM n"
+            ),
+        );
+        let put = |user: &str| {
+            api.ask("POST", path, &api.write, &json!({"kind": "mute", "user": user}).to_string())
+        };
+        assert_error(&put("one-more"), 409, "sanctions_full");
+        // What is in force already can be changed.
+        assert_eq!(put("1").status, 204);
+    }
+    let mut host = enter(&api.weir, json!({"token": token(&api.weir, "host")})).expect("a welcome");
+    let order = json!({"t": "do", "cid": "m1", "what": "mute", "user": "one-more"});
+    assert_eq!(host.ask(&order).expect("an answer")["code"], "sanctions_full");
+}
+
+#[test]
+fn who_is_hidden_is_answered_like_others_and_seen_by_nobody() {
+    let data = Folder::new("moderation");
+    let weir = start(&data);
+    let user = |user: &str| enter(&weir, json!({"token": token(&weir, user)})).expect("a welcome");
+    let (mut host, mut hidden, mut other) = (user("host"), user("hidden"), user("other"));
+    assert_eq!(hidden.say("c0", "before").expect("an answer")["t"], "ack");
+    other.wait_item(|item| item["text"] == "before").expect("seen");
+    let hide = json!({"t": "do", "cid": "m1", "what": "hide", "user": "hidden"});
+    assert_eq!(host.ask(&hide).expect("an answer")["t"], "ack");
+    let told = hidden.say("c1", "hidden words").expect("an answer");
+    let next = other.say("c1", "after").expect("an answer");
+    // An acknowledgement as any other, with a number that is reached: their client shows them their own.
+    assert_eq!((&told["t"], &told["seq"]), (&json!("ack"), &next["seq"]));
+    assert_eq!(
+        told.as_object().expect("an object").keys().collect::<Vec<_>>(),
+        next.as_object().expect("an object").keys().collect::<Vec<_>>()
+    );
+    assert_eq!(hidden.say("c1", "hidden words").expect("an answer"), told, "again");
+    let late = user("late");
+    for mut one in [host, other, hidden, late] {
+        if one.items.iter().all(|item| item["text"] != "after") {
+            one.wait_item(|item| item["text"] == "after").expect("seen");
+        }
+        let seen: Vec<_> =
+            one.items.iter().filter(|item| item["kind"] == "text").map(|item| &item["text"]).collect();
+        assert_eq!(seen, ["before", "after"]);
+    }
+    let store = weir.app().rooms.store().expect("a database").clone();
+    weir.block_on(store.chat.flush());
+    let kept = weir
+        .block_on(store.rooms.messages("r1", &Query { limit: 50, ..Query::default() }))
+        .expect("messages");
+    assert!(kept.iter().all(|message| message.body.text() != Some("hidden words")), "{kept:?}");
+}
+
+#[test]
+fn a_name_is_what_it_was_when_somebody_spoke() {
+    let data = Folder::new("moderation");
+    let weir = start(&data);
+    let named = |name: &str| {
+        let person = Person::new("u1", name, "", Role::Viewer).expect("a person");
+        let wish = Wish { person, room: None, until: weir.clock.unix_seconds() + 3_600, app: None };
+        let token = weir.app().identity().issue(&wish, weir.clock.unix_seconds()).expect("a token");
+        enter(&weir, json!({"token": token})).expect("a welcome")
+    };
+    let mut reader = enter(&weir, json!({"guest": ""})).expect("a welcome");
+    let mut before = named("旧名");
+    before.say("c1", "one").expect("an ack");
+    let mut after = named("新名");
+    after.say("c2", "two").expect("an ack");
+    reader.wait_item(|item| item["text"] == "two").expect("seen");
+    let late = enter(&weir, json!({"guest": ""})).expect("a welcome");
+    let store = weir.app().rooms.store().expect("a database").clone();
+    weir.block_on(store.chat.flush());
+    for items in [&reader.items, &late.items] {
+        let names: Vec<_> =
+            items.iter().map(|item| (item["text"].as_str(), item["from"]["name"].as_str())).collect();
+        assert_eq!(names, [(Some("one"), Some("旧名")), (Some("two"), Some("新名"))]);
+    }
+    let kept = weir
+        .block_on(store.rooms.messages("r1", &Query { limit: 50, ..Query::default() }))
+        .expect("messages");
+    let names: Vec<_> =
+        kept.iter().filter_map(|message| Some(message.from.as_ref()?.name.as_str())).collect();
+    assert_eq!(names, ["旧名", "新名"], "in the history too");
 }

@@ -331,6 +331,7 @@ pub(super) const ROOMS: &[Operation] = &[
     },
     Operation {
         body: Some(Body { optional: false, schema: moderation::sanction_schema }),
+        faults: &[Fault::SanctionsFull.told(), NO_ROOM, NO_ROOMS, DATABASE],
         ..operation(
             (Method::Post, "rooms/{room}/sanctions", "putSanction"),
             (
@@ -363,7 +364,7 @@ pub(super) const ROOMS: &[Operation] = &[
     },
     Operation {
         body: Some(Body { optional: false, schema: moderation::sanction_schema }),
-        faults: ALL,
+        faults: &[Fault::SanctionsFull.told(), NO_ROOMS, DATABASE],
         ..operation(
             (Method::Post, "sanctions", "putServerSanction"),
             ("Mute, ban or hide somebody in all rooms", "在所有房间禁言、封禁或隐藏某人"),
