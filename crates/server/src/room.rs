@@ -306,6 +306,12 @@ impl Room {
         }
     }
 
+    /// Likes are taken while the room has them and the show is not over.
+    fn open_likes(&self, about: &About) {
+        let open = about.settings.likes && about.state.takes_messages();
+        self.likes_open.store(open, Ordering::Relaxed);
+    }
+
     /// Somebody did something that is counted.
     pub fn count(&self, counted: Counted) {
         let _ = self.commands.send(Command::Count(counted));

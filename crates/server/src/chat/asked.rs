@@ -13,6 +13,9 @@ pub(super) const VERSION: u32 = 1;
 /// Deepest nesting of what a custom message carries.
 pub(super) const DEPTH_MAX: u32 = 16;
 
+/// Longest id of something on the shelf, in bytes.
+pub(super) const GOODS_ID_MAX: usize = 64;
+
 /// Most likes that one report sums up: thirty taps a second for ten seconds.
 pub(super) const LIKES_MAX: u64 = 300;
 
@@ -124,11 +127,11 @@ fn understand(frame: In<'_>, user: &str) -> Result<Asked, String> {
             if frame.v.unwrap_or(VERSION) != VERSION {
                 return Err(format!("this server speaks version {VERSION} of the chat"));
             }
+            let inviter = frame.inviter.filter(|inviter| !inviter.is_empty());
+            inviter.as_deref().map_or(Ok(()), |inviter| is_user("inviter", inviter))?;
             Ok(Asked::Hello(Hello {
                 room: frame.room.ok_or_else(|| missing("room"))?,
                 token: frame.token,
-            let inviter = frame.inviter.filter(|inviter| !inviter.is_empty());
-            inviter.as_deref().map_or(Ok(()), |inviter| is_user("inviter", inviter))?;
                 guest: frame.guest.unwrap_or_default(),
                 since: frame.resume.map(|since| Since { epoch: since.epoch, seq: since.seq }),
                 inviter,
@@ -191,11 +194,20 @@ fn understand(frame: In<'_>, user: &str) -> Result<Asked, String> {
         }
         "count" => match frame.what.as_deref() {
             Some("share") => Ok(Asked::Share),
-            Some("goods") => frame.id.map(Asked::Goods).ok_or("counting goods needs id".into()),
+            Some("goods") => {
+                let id = frame.id.ok_or("counting goods needs id")?;
+                let good = id.len() <= GOODS_ID_MAX;
+                good.then_some(Asked::Goods(id)).ok_or("there are no such goods".into())
+            }
             _ => Err("what is counted is share or goods".into()),
         },
         other => Err(format!("there is no frame {other:?}")),
     }
+}
+
+/// Names of people go into the database and to others, so they are names that somebody can have.
+fn is_user(field: &str, id: &str) -> Result<(), String> {
+    check_id(id).map_err(|why| format!("{field} is not a user: {why}"))
 }
 
 /// How deep arrays and objects stand in each other, in text that is JSON.
@@ -205,11 +217,6 @@ fn depth(json: &str) -> u32 {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if within => escaped = true,
-/// Names of people go into the database and to others, so they are names that somebody can have.
-fn is_user(field: &str, id: &str) -> Result<(), String> {
-    check_id(id).map_err(|why| format!("{field} is not a user: {why}"))
-}
-
             b'"' => within = !within,
             b'[' | b'{' if !within => {
                 depth += 1;
@@ -245,13 +252,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_told_with_its_id() {
-        let told = parse(r#"{"t":"send","cid":"c9","kind":"event"}"#, "u").unwrap_err();
-        assert_eq!(told.cid.as_deref(), Some("c9"));
-        let deep = format!(
-            r#"{{"t":"send","cid":"c","kind":"custom","name":"x","data":{}1{}}}"#,
-            "[".repeat(17),
-    #[test]
     fn people_are_named_by_what_can_be_their_id() {
         let hello = |inviter: &str| {
             parse(&serde_json::json!({"t": "hello", "room": "r", "inviter": inviter}).to_string(), "")
@@ -272,6 +272,13 @@ mod tests {
         assert!(matches!(nobody, Asked::Hello(Hello { inviter: None, .. })), "{nobody:?}");
     }
 
+    #[test]
+    fn what_is_not_understood_is_told_with_its_id() {
+        let told = parse(r#"{"t":"send","cid":"c9","kind":"event"}"#, "u").unwrap_err();
+        assert_eq!(told.cid.as_deref(), Some("c9"));
+        let deep = format!(
+            r#"{{"t":"send","cid":"c","kind":"custom","name":"x","data":{}1{}}}"#,
+            "[".repeat(17),
             "]".repeat(17)
         );
         assert!(parse(&deep, "u").is_err());

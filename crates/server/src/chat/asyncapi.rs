@@ -17,7 +17,7 @@ mod tests {
     use control::room::show::State;
     use serde_json::{Value, json};
 
-    use super::super::asked::{self, DEPTH_MAX, LIKES_MAX, VERSION};
+    use super::super::asked::{self, DEPTH_MAX, GOODS_ID_MAX, LIKES_MAX, VERSION};
     use super::super::order::REASON_MAX;
     use super::super::{FRAME_MAX, FRAMES_PER_SECOND, HELLO_MS, PING_MS, SILENT_MS, STALL_MS};
     use super::*;
@@ -59,6 +59,7 @@ mod tests {
             (&bound("SendText", "mentions")["maxItems"], json!(MENTIONS_MAX)),
             (&bound("SendImage", "url")["maxLength"], json!(URL_MAX)),
             (&bound("SendCustom", "name")["maxLength"], json!(NAME_MAX)),
+            (&bound("CountGoods", "id")["maxLength"], json!(GOODS_ID_MAX)),
             (&bound("Like", "n")["maximum"], json!(LIKES_MAX)),
             (&bound("DoSlow", "seconds")["maximum"], json!(SLOW_MAX)),
             (

@@ -271,8 +271,8 @@ pub async fn sanction_everywhere(
         reason,
         by,
         at_ms: now_ms,
-    app.rooms.know_rules(app).await?;
     };
+    app.rooms.know_rules(app).await?;
     put(&store.rooms, of_all).await?;
     app.rooms.global_mut().set(kind, subject.clone(), until);
     if kind == Kind::Ban {
@@ -292,8 +292,8 @@ pub async fn lift_everywhere(
     kind: Kind,
     subject: &Subject,
 ) -> Result<bool, Refusal> {
-    app.rooms.know_rules(app).await?;
     let store = app.rooms.store().ok_or_else(|| Reject::until(Code::Unavailable, 2_000))?;
+    app.rooms.know_rules(app).await?;
     let lifted = store.rooms.lift("", kind, subject, &by.to_string(), app.clock.unix_ms()).await?;
     app.rooms.global_mut().lift(kind, subject);
     Ok(lifted)

@@ -145,7 +145,7 @@ impl Task {
         let mut feed = Feed::new(epoch, loaded.after_seq, loaded.recent, loaded.totals.likes);
         feed.pin(loaded.pinned);
         let chat = Chat::new(about.settings.clone(), about.state, feed, loaded.sanctions);
-        room.likes_open.store(about.settings.likes, Ordering::Relaxed);
+        room.open_likes(&about);
         let minute_ms = app.clock.unix_ms().div_euclid(MINUTE_MS) * MINUTE_MS;
         Task {
             stream: Name::new(&about.stream),
@@ -312,10 +312,7 @@ impl Task {
     fn count(&mut self, counted: &Counted) {
         match counted {
             Counted::Share => self.totals.shares += 1,
-            Counted::Goods(id) => {
-                self.totals.goods_clicks += 1;
-                self.writer.goods_click(&self.room.id, id);
-            }
+            Counted::Goods(id) => self.writer.goods_click(&self.room.id, id),
         }
     }
 

@@ -171,10 +171,10 @@ impl ChatWriter {
         self.took(waiting);
     }
 
-    /// Somebody looked at something on the shelf.
+    /// Somebody looked at something on the shelf. The total of the room follows from it.
     pub fn goods_click(&self, room: &str, goods: &str) {
         let mut waiting = self.lock();
-        // What is not on the shelf is counted nowhere; the bound is against made-up ids.
+        // The bound is against made-up ids.
         if waiting.batch.clicks.len() < MAX_CLICKED {
             *waiting.batch.clicks.entry((room.to_owned(), goods.to_owned())).or_default() += 1;
         }
@@ -338,6 +338,16 @@ impl ChatWriter {
                 totals.entry(room.clone()).or_default().visitors += 1;
             }
         }
+        for ((room, goods), more) in &batch.clicks {
+            let query = sqlx::query(
+                "UPDATE goods SET clicks = clicks + ? WHERE room = ? AND id = ? AND on_shelf = 1",
+            );
+            let query = query.bind(more.cast_signed()).bind(room).bind(goods);
+            // What is not on the shelf is counted nowhere.
+            if query.execute(&mut *transaction).await?.rows_affected() > 0 {
+                totals.entry(room.clone()).or_default().goods_clicks += more;
+            }
+        }
         for (room, more) in totals.iter().filter(|(room, _)| there.contains(*room)) {
             write_totals(&mut transaction, room, more).await?;
         }
@@ -348,10 +358,6 @@ impl ChatWriter {
             let query = sqlx::query("UPDATE room SET state = ?, live_ms = ?, ended_ms = ? WHERE id = ?");
             let query = query.bind(state.word()).bind(live_ms).bind(ended_ms).bind(room);
             query.execute(&mut *transaction).await?;
-        }
-        for ((room, goods), more) in &batch.clicks {
-            let query = sqlx::query("UPDATE goods SET clicks = clicks + ? WHERE room = ? AND id = ?");
-            query.bind(more.cast_signed()).bind(room).bind(goods).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         if told {
@@ -515,6 +521,7 @@ async fn rooms_there(
     wanted.extend(batch.visits.keys().map(|(room, _)| room.as_str()));
     wanted.extend(batch.totals.keys().map(String::as_str));
     wanted.extend(batch.minutes.keys().map(|(room, _)| room.as_str()));
+    wanted.extend(batch.clicks.keys().map(|(room, _)| room.as_str()));
     let wanted: Vec<&str> = wanted.into_iter().collect();
     let mut there = HashSet::with_capacity(wanted.len());
     for some in wanted.chunks(ROOMS_ASKED) {

@@ -456,6 +456,12 @@ fn the_shelf_the_people_and_the_numbers_of_a_room() {
             && counted["visitors"] == 1
             && counted["online"] == 1
     });
+    for id in ["nothing", "b", "a"] {
+        u1.send(&json!({"t": "count", "what": "goods", "id": id})).expect("sent");
+    }
+    let clicks = || backend.get("statistics")["goods_clicks"].clone();
+    wait_for("a click", || clicks() != 0);
+    assert_eq!(clicks(), 1, "one of them is on the shelf");
     assert_eq!(backend.get("inviters")["inviters"][0], json!({"user": "u7", "visitors": 1}));
     assert_eq!(backend.get("visitors?inviter=u7")["visitors"][0]["user"], "u1");
 

@@ -1,7 +1,6 @@
 //! What is done to a room by its crew, by the operator, and by its stream.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use control::room::about::About;
 use control::room::chat::{Ack, Send as Say};
@@ -64,8 +63,8 @@ impl Task {
             }
             Effect::Pin(message) => {
                 let seq = message.as_ref().map(|message| message.seq);
-                self.chat.feed_mut().pin(message.map(|message| *message));
                 self.change_about(|about| about.pinned = seq);
+                self.chat.feed_mut().pin(message.map(|message| *message));
                 self.event(Event::Pinned(seq))
             }
             Effect::Sanction(kind, subject, until) => self.sanction(kind, subject, until),
@@ -125,13 +124,13 @@ impl Task {
 
     pub(super) fn changed(&mut self, about: About) -> Ack {
         let was_silent = self.about.settings.silent;
-        self.room.likes_open.store(about.settings.likes, Ordering::Relaxed);
         self.chat.set_settings(about.settings.clone());
         self.stream = Name::new(&about.stream);
         // What happened to the show is known here first.
         let (state, live_ms, ended_ms) = (self.about.state, self.about.live_ms, self.about.ended_ms);
         let silent = about.settings.silent;
         self.about = Arc::new(About { state, live_ms, ended_ms, ..about });
+        self.room.open_likes(&self.about);
         self.look_at_stream();
         if silent != was_silent {
             return self.event(Event::Silence(silent));
@@ -161,6 +160,7 @@ impl Task {
             about.ended_ms = (!after.takes_stream()).then_some(now_ms);
         });
         self.chat.set_state(after);
+        self.room.open_likes(&self.about);
         info!(room = %self.room.id, from = before.word(), to = after.word(), "the show");
         self.writer.put_state(&self.room.id, after, self.about.live_ms, self.about.ended_ms);
         if self.writer.wants(event::show_kind(before, after)) {
