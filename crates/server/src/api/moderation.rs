@@ -7,7 +7,7 @@ use super::call::{Answer, Call, bad, reason};
 use super::fault::Fault;
 use super::rooms::{act, by, find, id, line, store, user};
 use super::shape::{Schemas, Shape, Span, shape};
-use super::text::{Address, Line, UserId};
+use super::text::{Address, Line, Pinyin, UserId};
 use crate::http::response::Response;
 use crate::room::{self, Act};
 use crate::store::rooms::{Sanction, Word, subject_text};
@@ -86,6 +86,9 @@ shape! {
         word: Line<WORD_MAX>,
         /// `replace`: with asterisks. `hold`: somebody looks at the message first. `refuse`.
         action: Action,
+        /// How it is spelled in pinyin, a space between syllables (`wei xin`; v for ü): found too, with or without spaces and
+        /// signs between its letters. A spelling that is an English word as well catches that.
+        pinyin: Option<Pinyin>,
     }
 
     /// Somebody to be put out.
@@ -144,6 +147,8 @@ shape! {
         word: String,
         /// `replace`, `hold` or `refuse`.
         action: String,
+        /// How it is spelled in pinyin, if that is found too.
+        pinyin: Option<String>,
     }
 
     /// Who did what, newest first.
@@ -247,7 +252,8 @@ pub(super) fn kick(call: &Call) -> Answer {
 pub(super) fn words(call: &Call) -> Answer {
     let room = place(call)?;
     let found = call.wait(store(call)?.words(&room)).map_err(Fault::database)?;
-    let words = found.into_iter().map(|word| WordState { word: word.word, action: word.action }).collect();
+    let shown = |Word { word, action, pinyin, .. }| WordState { word, action, pinyin };
+    let words = found.into_iter().map(shown).collect();
     Ok(Response::json(200, &WordList { words }))
 }
 
@@ -264,17 +270,19 @@ pub(super) fn put_words(call: &Call) -> Answer {
     let words: Vec<Word> = wish
         .words
         .into_iter()
-        .map(|WordWish { word, action }| {
+        .map(|WordWish { word, action, pinyin }| {
             let action = match action {
                 Action::Replace => "replace",
                 Action::Hold => "hold",
                 Action::Refuse => "refuse",
             };
             let word = line("word", word.0, 1, WORD_MAX)?;
-            Ok(Word { room: room.clone(), word, action: action.to_owned() })
+            let pinyin = pinyin.map(|pinyin| spelling(pinyin.0)).transpose()?;
+            Ok(Word { room: room.clone(), word, action: action.to_owned(), pinyin })
         })
         .collect::<Result<_, Response>>()?;
-    if !call.wait(store(call)?.put_words(&words)).map_err(Fault::database)? {
+    let (by, now_ms) = (by(call).to_string(), call.app.clock.unix_ms());
+    if !call.wait(store(call)?.put_words(&words, &by, now_ms)).map_err(Fault::database)? {
         return Err(Fault::WordsFull.answer());
     }
     changed(call, &room)?;
@@ -285,7 +293,8 @@ pub(super) fn put_words(call: &Call) -> Answer {
 pub(super) fn delete_word(call: &Call) -> Answer {
     let room = place(call)?;
     let word = call.parameter("word").unwrap_or_default();
-    if !call.wait(store(call)?.delete_word(&room, word)).map_err(Fault::database)? {
+    let (by, now_ms) = (by(call).to_string(), call.app.clock.unix_ms());
+    if !call.wait(store(call)?.delete_word(&room, word, &by, now_ms)).map_err(Fault::database)? {
         return Err(Fault::NoWord.answer());
     }
     changed(call, &room)?;
@@ -333,10 +342,19 @@ fn place(call: &Call) -> Result<String, Response> {
 
 /// A list of words changed: whoever holds it reads it again.
 fn changed(call: &Call, room: &str) -> Result<(), Response> {
-    let audit =
-        crate::store::rooms::Audit::of(room, &by(call).to_string(), "words", call.app.clock.unix_ms());
-    call.wait(store(call)?.audit(&audit)).map_err(Fault::database)?;
     call.wait(call.app.rooms.reload_words(&call.app, room)).map_err(Fault::database)
+}
+
+/// A word in Latin letters, of which each syllable stands alone.
+fn spelling(pinyin: String) -> Result<String, Response> {
+    let good = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if pinyin.len() <= WORD_MAX && pinyin.split(' ').all(good) {
+        return Ok(pinyin);
+    }
+    Err(bad(
+        format!("pinyin must be Latin letters with a space between syllables, {WORD_MAX} at most: wei xin"),
+        format!("pinyin 应为拼音字母，音节之间一个空格，最多 {WORD_MAX} 个字符，如 wei xin"),
+    ))
 }
 
 fn subject(user_id: Option<String>, ip: Option<&str>) -> Result<Subject, Response> {

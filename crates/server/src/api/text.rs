@@ -59,6 +59,8 @@ texts! {
     };
     /// The name of a kind of the operator's own.
     CustomName = json!({"type": "string", "pattern": format!("^[A-Za-z0-9_.-]{{1,{}}}$", control::room::message::NAME_MAX)});
+    /// A spelling in Latin letters, a space between syllables.
+    Pinyin = json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z]+( [A-Za-z]+)*$"});
     /// A moment, as RFC 3339 writes it, or in seconds since 1970; empty: none.
     When = json!({"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^[0-9]{0,10}$"}]});
     /// An IP address.

@@ -76,7 +76,7 @@ pub(super) fn compile(rows: Vec<store::rooms::Word>) -> Option<Arc<Words>> {
             "hold" => Action::Hold,
             _ => Action::Refuse,
         };
-        Word { text: row.word, action, pinyin: None }
+        Word { text: row.word, action, pinyin: row.pinyin }
     };
     let mut words: Vec<Word> = rows.into_iter().map(word).collect();
     if words.is_empty() {
@@ -101,6 +101,7 @@ mod tests {
             room: String::new(),
             word: (*word).to_owned(),
             action: (*action).to_owned(),
+            pinyin: None,
         };
         compile(list.iter().map(row).collect())
     }

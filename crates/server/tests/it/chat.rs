@@ -249,7 +249,7 @@ fn forbidden_words_are_replaced_held_or_refused() {
             [("", "笨蛋", "replace"), ("r1", "外挂", "refuse"), ("r1", "私聊", "hold")]
         {
             let (room, word, action) = (room.to_owned(), word.to_owned(), action.to_owned());
-            assert!(rooms.put_words(&[Word { room, word, action }]).await.unwrap());
+            assert!(rooms.put_words(&[Word { room, word, action, pinyin: None }], "key:k", 1).await.unwrap());
         }
         app.rooms.reload_words(&app, "").await.unwrap();
         app.rooms.reload_words(&app, "r1").await.unwrap();

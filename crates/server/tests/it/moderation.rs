@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use control::person::{Person, Role};
+use control::room::bucket::Rate;
 use control::room::sanction::{Kind, SANCTIONS_MAX, Subject};
 use control::room::settings::Settings;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use testkit::chat::ChatClient;
 use testkit::http;
 use weir::identity::Wish;
 use weir::room::{Act, By, act, lift_everywhere, sanction_everywhere};
-use weir::store::rooms::Query;
+use weir::store::rooms::{Query, Word};
 
 use crate::api::{Api, assert_error};
 use crate::chat::{room, token};
@@ -129,9 +130,9 @@ fn nobody_is_in_a_room_before_the_bans_and_words_of_the_whole_server_are_known()
         let weir = start(&data);
         let app = weir.shared();
         ban_everywhere(&weir, &Subject::User("u1".into()));
-        let word =
-            weir::store::rooms::Word { room: String::new(), word: "外挂".into(), action: "refuse".into() };
-        weir.block_on(app.rooms.store().unwrap().rooms.put_words(&[word])).expect("a word");
+        let (room, word, action) = (String::new(), "外挂".to_owned(), "refuse".to_owned());
+        let word = Word { room, word, action, pinyin: None };
+        weir.block_on(app.rooms.store().unwrap().rooms.put_words(&[word], "key:k", 1)).expect("a word");
         drop((app, weir));
         sql(data.path(), &format!("ALTER TABLE {table} RENAME TO lost"));
         let weir = Weir::start_in(data.path(), &[]);
@@ -241,4 +242,98 @@ fn a_name_is_what_it_was_when_somebody_spoke() {
     let names: Vec<_> =
         kept.iter().filter_map(|message| Some(message.from.as_ref()?.name.as_str())).collect();
     assert_eq!(names, ["旧名", "新名"], "in the history too");
+}
+
+#[test]
+fn a_word_is_found_by_its_pinyin_and_in_full_width_also_after_a_restart() {
+    let api = Api::with(&[]);
+    let ask = |method: &str, path: &str, body: Value| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        api.ask(method, path, &api.write, &body)
+    };
+    let fast = json!({"user_per_second": 100, "user_burst": 100});
+    let wish = json!({"id": "r1", "title": "t", "host": {"id": "host"}, "settings": fast});
+    assert_eq!(ask("POST", "rooms", wish).status, 201);
+    let word = |pinyin: Value| json!({"words": [{"word": "微信", "action": "refuse", "pinyin": pinyin}]});
+    let everywhere = json!({"words": [{"word": "VIP", "action": "refuse", "pinyin": null}]});
+    assert_eq!(ask("PUT", "words", everywhere).status, 204);
+    for bad in ["", "wei  xin", "微", "wei,xin", &"a".repeat(65)] {
+        assert_error(&ask("PUT", "rooms/r1/words", word(json!(bad))), 400, "bad_value");
+    }
+    let mut number = 0;
+    let mut refused = |client: &mut ChatClient, text: &str| {
+        number += 1;
+        client.say(&number.to_string(), text).expect("an answer")["code"] == "blocked_word"
+    };
+    let mut u1 = enter(&api.weir, json!({"token": token(&api.weir, "u1")})).expect("a welcome");
+    assert_eq!(ask("PUT", "rooms/r1/words", word(Value::Null)).status, 204);
+    assert!(refused(&mut u1, "加微 信") && !refused(&mut u1, "jia weixin"), "the word, and not its spelling");
+    assert_eq!(ask("PUT", "rooms/r1/words", word(json!("wei xin"))).status, 204);
+    let list: Value = serde_json::from_slice(&ask("GET", "rooms/r1/words", Value::Null).body).expect("JSON");
+    assert_eq!(list["words"], json!([{"word": "微信", "action": "refuse", "pinyin": "wei xin"}]));
+    for text in ["加weixin", "加 ｗｅｉ-ｘｉｎ", "W E I X I N 8", "Wei Xin", "ｖｉｐ群"] {
+        assert!(refused(&mut u1, text), "{text}");
+    }
+    assert!(!refused(&mut u1, "weixing 卫星"), "another word");
+    let record: Value =
+        serde_json::from_slice(&ask("GET", "rooms/r1/audit", Value::Null).body).expect("JSON");
+    let first = &record["entries"][0];
+    assert_eq!(
+        (&first["what"], &first["subject"], &first["detail"]),
+        (&json!("add_word"), &json!("word:微信"), &json!("refuse, wei xin"))
+    );
+    drop(u1);
+    let data = api.data;
+    drop(api.weir);
+    let weir = Weir::start_in(data.path(), &[]);
+    let mut u1 = enter(&weir, json!({"token": token(&weir, "u1")})).expect("a welcome");
+    assert!(refused(&mut u1, "jia wei xin") && refused(&mut u1, "ＶＩＰ 群"));
+}
+
+#[test]
+fn links_and_words_are_found_in_pictures_and_in_custom_messages_too() {
+    let data = Folder::new("moderation");
+    let weir = Weir::start_in(data.path(), &[("chat.links", "hosts"), ("chat.link_hosts", "good.example")]);
+    let app = weir.shared();
+    let rooms = app.rooms.store().expect("a database").rooms.clone();
+    let fast = Settings { user_rate: Rate::per_second(100, 100), repeat_ms: 0, ..Settings::default() };
+    weir.block_on(rooms.create(&room("r1", fast))).expect("a room");
+    let word = |word: &str, action: &str| {
+        let (room, word, action) = ("r1".to_owned(), word.to_owned(), action.to_owned());
+        Word { room, word, action, pinyin: None }
+    };
+    let words = [word("笨蛋", "replace"), word("私聊", "hold"), word("casino", "refuse")];
+    weir.block_on(rooms.put_words(&words, "key:k", 1)).expect("words");
+    let (mut number, mut clients) = (
+        0,
+        ["u1", "host"].map(|user| enter(&weir, json!({"token": token(&weir, user)})).expect("a welcome")),
+    );
+    let mut told = |host: usize, body: &Value| {
+        number += 1;
+        let mut frame = json!({"t": "send", "cid": number.to_string()});
+        frame.as_object_mut().expect("an object").extend(body.as_object().expect("an object").clone());
+        let answer = clients[host].ask(&frame).expect("an answer");
+        answer["code"].as_str().unwrap_or("ack").to_owned()
+    };
+    let image = |url: &str| json!({"kind": "image", "url": url});
+    let custom = |data: Value| json!({"kind": "custom", "name": "card", "data": data});
+    for (body, wanted) in [
+        (json!({"text": "看 https://evil.example/x"}), "blocked_word"),
+        (json!({"text": "看 evil.com"}), "blocked_word"),
+        (json!({"text": "看 https://a.good.example/x"}), "ack"),
+        (image("https://evil.example/a.png"), "blocked_word"),
+        (image("https://good.example/casino/a.png"), "blocked_word"),
+        (image("https://good.example/a.png"), "ack"),
+        (custom(json!({"a": [{"url": "https://evil.example/x"}]})), "blocked_word"),
+        (custom(json!({"https://evil.example/": 1})), "blocked_word"),
+        (custom(json!({"a": "你个笨 蛋"})), "blocked_word"),
+        (custom(json!({"a": ["请", {"b": "私聊"}]})), "held_for_review"),
+        (custom(json!({"url": "https://good.example/x", "option": 2, "笨": "蛋"})), "ack"),
+    ] {
+        assert_eq!(told(0, &body), wanted, "{body}");
+    }
+    // The host's side may post links, and no words.
+    assert_eq!(told(1, &image("https://evil.example/a.png")), "ack");
+    assert_eq!(told(1, &custom(json!({"url": "https://evil.example/x"}))), "ack");
+    assert_eq!(told(1, &custom(json!({"url": "casino"}))), "blocked_word");
 }

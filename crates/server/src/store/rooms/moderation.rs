@@ -60,6 +60,8 @@ pub struct Word {
     pub word: String,
     /// What becomes of a message with it: `replace`, `hold`, `refuse`.
     pub action: String,
+    /// How it is spelled in Latin letters, with a space between syllables; none: it is not looked for.
+    pub pinyin: Option<String>,
 }
 
 impl Audit {
@@ -226,28 +228,44 @@ impl Rooms {
         query.fetch_all(&self.read).await?.iter().map(one).collect()
     }
 
-    /// Adds words or says something else of them, all or none. Returns whether there was room for all.
-    pub async fn put_words(&self, words: &[Word]) -> Result<bool> {
+    /// Adds words or says something else of them, all or none, and writes down who did. Returns whether there was room for all.
+    pub async fn put_words(&self, words: &[Word], by: &str, at_ms: i64) -> Result<bool> {
         let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
         for word in words {
             let query = sqlx::query(
-                "INSERT OR REPLACE INTO word (room, word, action) SELECT ?1, ?2, ?3
-                 WHERE (SELECT count(*) FROM word WHERE room = ?1) < ?4
+                "INSERT OR REPLACE INTO word (room, word, action, pinyin) SELECT ?1, ?2, ?3, ?4
+                 WHERE (SELECT count(*) FROM word WHERE room = ?1) < ?5
                     OR EXISTS (SELECT 1 FROM word WHERE room = ?1 AND word = ?2)",
             );
-            let query = query.bind(&word.room).bind(&word.word).bind(&word.action).bind(WORDS_MAX);
+            let query = query.bind(&word.room).bind(&word.word).bind(&word.action);
+            let query = query.bind(&word.pinyin).bind(WORDS_MAX);
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Ok(false);
             }
+            let spelled = word.pinyin.as_ref().map(|pinyin| format!(", {pinyin}")).unwrap_or_default();
+            let audit = Audit {
+                subject: format!("word:{}", word.word),
+                detail: format!("{}{spelled}", word.action),
+                ..Audit::of(&word.room, by, "add_word", at_ms)
+            };
+            audit.write(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(true)
     }
 
-    /// Takes a word away. Returns whether it was there.
-    pub async fn delete_word(&self, room: &str, word: &str) -> Result<bool> {
+    /// Takes a word away and writes down who did. Returns whether it was there.
+    pub async fn delete_word(&self, room: &str, word: &str, by: &str, at_ms: i64) -> Result<bool> {
+        let mut transaction = self.write.begin_with("BEGIN IMMEDIATE").await?;
         let query = sqlx::query("DELETE FROM word WHERE room = ? AND word = ?").bind(room).bind(word);
-        Ok(query.execute(&self.write).await?.rows_affected() > 0)
+        let found = query.execute(&mut *transaction).await?.rows_affected() > 0;
+        if found {
+            let audit =
+                Audit { subject: format!("word:{word}"), ..Audit::of(room, by, "remove_word", at_ms) };
+            audit.write(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(found)
     }
 
     /// The words of a room (empty: of the whole server).
@@ -271,6 +289,7 @@ impl Rooms {
                 room: row.try_get("room")?,
                 word: row.try_get("word")?,
                 action: row.try_get("action")?,
+                pinyin: row.try_get("pinyin")?,
             })
         };
         query.fetch_all(&self.read).await?.iter().map(one).collect()

@@ -336,14 +336,18 @@ async fn words_reminders_and_inviters_are_kept() {
     let store = open(&scratch).await;
     let rooms = &store.rooms;
     rooms.create(&room("r1", 1)).await.unwrap();
-    let word =
-        |room: &str, action: &str| Word { room: room.into(), word: "坏".into(), action: action.into() };
+    let word = |room: &str, action: &str| Word {
+        room: room.into(),
+        word: "坏".into(),
+        action: action.into(),
+        pinyin: Some("huai".into()),
+    };
     let words = [word("r1", "hold"), word("r1", "refuse"), word("", "replace")];
-    assert!(rooms.put_words(&words).await.unwrap());
+    assert!(rooms.put_words(&words, "key:k", 7).await.unwrap());
     assert_eq!(rooms.words("r1").await.unwrap(), [word("r1", "refuse")]);
     assert_eq!(rooms.all_words().await.unwrap(), [word("", "replace"), word("r1", "refuse")]);
-    assert!(rooms.delete_word("r1", "坏").await.unwrap());
-    assert!(!rooms.delete_word("r1", "坏").await.unwrap());
+    assert!(rooms.delete_word("r1", "坏", "key:k", 8).await.unwrap());
+    assert!(!rooms.delete_word("r1", "坏", "key:k", 8).await.unwrap());
 
     assert!(rooms.remind("r1", "u1", 5).await.unwrap());
     assert!(rooms.remind("r1", "u1", 6).await.unwrap());
@@ -370,7 +374,14 @@ async fn a_deleted_room_leaves_the_audit_and_no_open_lottery_and_nothing_else() 
     let store = open(&scratch).await;
     let rooms = &store.rooms;
     rooms.create(&room("r1", 1)).await.unwrap();
-    rooms.put_words(&[Word { room: "r1".into(), word: "w".into(), action: "hold".into() }]).await.unwrap();
+    rooms
+        .put_words(
+            &[Word { room: "r1".into(), word: "w".into(), action: "hold".into(), pinyin: None }],
+            "key:k",
+            7,
+        )
+        .await
+        .unwrap();
     rooms.remind("r1", "u1", 5).await.unwrap();
     store.chat.visit("r1", Visit { user: "u1".into(), visits: 1, ..Visit::default() });
     store.chat.flush().await;
