@@ -182,6 +182,14 @@ test('a silent connection is asked, and given up when it does not answer', async
   expect(chat.status.is).toBe('waiting');
 });
 
+test('a pinned message goes with everything that its author said', async () => {
+  const { transport, chat } = await welcomed(3, [text(1, 'x', 'b'), text(2, 'y', 'c'), text(3, 'z', 'b')]);
+  transport.last.tell(batch(event(4, 'pinned', { message: 2 }), event(5, 'cleared', { user: 'b' })));
+  expect(chat.pinned?.text).toBe('y');
+  transport.last.tell(batch(event(6, 'cleared', { user: 'c' })));
+  expect(chat.pinned).toBeNull();
+});
+
 test('events change what is there', async () => {
   const { transport, chat } = await welcomed(3, [text(1, 'x', 'b'), text(2, 'y', 'c'), text(3, 'z', 'b')]);
   transport.last.tell(batch(event(4, 'pinned', { message: 2 })));

@@ -413,7 +413,8 @@ export class ChatClient {
     } else if (item.event === 'pinned')
       this.pinned = item.message == null ? null : this.list.find(item.message);
     else if (item.event === 'recalled' && this.pinned?.seq === item.message) this.pinned = null;
-    else if (item.event === 'cleared' && (item.user == null || this.pinned?.from?.id === item.user)) this.pinned = null;
+    else if (item.event === 'cleared' && (item.user == null || this.pinned?.from?.id === item.user))
+      this.pinned = null;
     else if (item.event === 'muted' && mine) this.muted = { until: item.until ?? null };
     else if (item.event === 'unmuted' && mine) this.muted = null;
     else if (item.event === 'silence') this.silent = item.on === true;
