@@ -5,6 +5,7 @@ use control::room::is_id;
 use serde_json::json;
 
 use super::call::{Answer, Call, bad};
+use super::rooms::record;
 use super::shape::{Schemas, Shape, shape};
 use super::text::UserId;
 use crate::http::response::Response;
@@ -267,6 +268,8 @@ fn put_in(call: &Call, room: &str, id: &str) -> Answer {
             "礼物数量已达上限：请先删除一些",
         ));
     }
+    let detail = format!("price {}", gift.price);
+    record(call, room, "put_gift", format!("gift:{id}"), detail)?;
     Ok(Response::json(200, &GiftShape::from(gift)))
 }
 
@@ -284,7 +287,10 @@ pub(super) fn delete_in_room(call: &Call) -> Answer {
 
 fn delete_in(call: &Call, room: &str, id: &str) -> Answer {
     match call.wait(store(call)?.gifts.delete_gift(room, id)).map_err(|error| database(&error))? {
-        true => Ok(Response::empty(204)),
+        true => {
+            record(call, room, "delete_gift", format!("gift:{id}"), String::new())?;
+            Ok(Response::empty(204))
+        }
         false => Err(no_gift()),
     }
 }
@@ -312,6 +318,7 @@ pub(super) fn give_claim(call: &Call) -> Answer {
     let now_ms = call.app.clock.unix_ms();
     let done = store.gifts.give_claim(place, &wish.user.0, id, "key", now_ms);
     call.wait(done).map_err(|error| database(&error))?;
+    record(call, room, "give_claim", format!("user:{}", wish.user.0), format!("gift:{id}"))?;
     Ok(Response::empty(204))
 }
 

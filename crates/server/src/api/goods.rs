@@ -7,7 +7,7 @@ use super::call::{Answer, Call, bad};
 use super::fault::Fault;
 use super::messages::flush;
 use super::once;
-use super::rooms::{act, find, id, line, store, url};
+use super::rooms::{act, find, id, line, record, store, url};
 use super::shape::{Schemas, Shape, Whole, shape};
 use super::text::{GoodsId, Line, Link, Web};
 use crate::http::response::Response;
@@ -136,6 +136,7 @@ pub(super) fn add(call: &Call) -> Answer {
         PutGoods::Taken => return Err(Fault::GoodsTaken.answer()),
         PutGoods::Full => return Err(Fault::ShelfFull.answer()),
     }
+    recorded(call, "add_goods", &goods.id)?;
     tell(call)?;
     one(call, &goods.id, 201)
 }
@@ -152,6 +153,7 @@ pub(super) fn update(call: &Call) -> Answer {
     if !call.wait(store(call)?.update_goods(id(call), &goods)).map_err(Fault::database)? {
         return Err(Fault::NoGoods.answer());
     }
+    recorded(call, "update_goods", &goods.id)?;
     tell(call)?;
     one(call, &goods.id, 200)
 }
@@ -163,6 +165,7 @@ pub(super) fn delete(call: &Call) -> Answer {
     if !call.wait(store(call)?.delete_goods(id(call), goods_id)).map_err(Fault::database)? {
         return Err(Fault::NoGoods.answer());
     }
+    recorded(call, "delete_goods", goods_id)?;
     tell(call)?;
     Ok(Response::empty(204))
 }
@@ -178,6 +181,7 @@ pub(super) fn order(call: &Call) -> Answer {
         ));
     }
     call.wait(store(call)?.order_goods(id(call), &wish.ids)).map_err(Fault::database)?;
+    recorded(call, "order_goods", "")?;
     tell(call)?;
     list(call)
 }
@@ -193,6 +197,7 @@ pub(super) fn explain(call: &Call) -> Answer {
         let there = there.map_err(Fault::database)?.is_some();
         return Err(if there { Fault::OffShelf } else { Fault::NoGoods }.answer());
     }
+    recorded(call, "explain_goods", wish.id.as_deref().unwrap_or_default())?;
     let ack = act(call, Act::Say(None, Body::Event(Event::Goods(wish.id.clone()))))?;
     // The room knows where the show is, and has written it on the message.
     flush(call);
@@ -212,6 +217,12 @@ fn shelf(call: &Call, wanted: impl Fn(&Goods) -> bool) -> Answer {
 fn one(call: &Call, goods_id: &str, status: u16) -> Answer {
     let found = call.wait(store(call)?.find_goods(id(call), goods_id)).map_err(Fault::database)?;
     found.map(|goods| Response::json(status, &state(goods))).ok_or_else(|| Fault::NoGoods.answer())
+}
+
+/// Who changed the shelf is written down; no goods in particular: all of them.
+fn recorded(call: &Call, what: &str, goods: &str) -> Result<(), Response> {
+    let subject = if goods.is_empty() { String::new() } else { format!("goods:{goods}") };
+    record(call, id(call), what, subject, String::new())
 }
 
 /// Everybody in the room looks at the shelf again.

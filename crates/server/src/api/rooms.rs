@@ -23,7 +23,7 @@ use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
 use crate::room::{self, Act, By};
-use crate::store::rooms::{self as kept, After};
+use crate::store::rooms::{self as kept, After, Audit};
 use crate::store::{self, Filter, Page, Rooms};
 use crate::time::rfc3339;
 
@@ -370,6 +370,18 @@ pub(super) fn act(call: &Call, act: Act) -> Result<control::room::chat::Ack, Res
     call.wait(room::act(&call.app, id(call), &by(call), act)).map_err(Fault::refused)
 }
 
+/// Writes down who did what in a room (empty: on the whole server), and to what.
+pub(super) fn record(
+    call: &Call,
+    room: &str,
+    what: &str,
+    subject: String,
+    detail: String,
+) -> Result<(), Response> {
+    let of = Audit::of(room, &by(call).to_string(), what, call.app.clock.unix_ms());
+    call.wait(store(call)?.audit(&Audit { subject, detail, ..of })).map_err(Fault::database)
+}
+
 /// All of them, in pages.
 pub(super) fn list(call: &Call) -> Answer {
     let text = |name: &str| call.parameter(name).map(str::to_owned);
@@ -456,6 +468,7 @@ pub(super) fn create(call: &Call) -> Answer {
             None => Err(Fault::RoomTaken.answer()),
         };
     }
+    record(call, &about.id, "create", String::new(), about.title.clone())?;
     Ok(Response::json(201, &state(&about)))
 }
 
@@ -463,12 +476,31 @@ pub(super) fn create(call: &Call) -> Answer {
 pub(super) fn update(call: &Call) -> Answer {
     let change: RoomChange = call.body()?;
     let mut about = find(call)?;
+    let before = about.clone();
     apply(&mut about, change, call.app.clock.unix_ms())?;
     if !call.wait(store(call)?.update(&about, call.app.clock.unix_ms())).map_err(Fault::database)? {
         return Err(Fault::NoRoom.answer());
     }
+    record(call, &about.id, "update", String::new(), changed(&before, &about))?;
     act(call, Act::Changed)?;
     one(call)
+}
+
+/// What of a room became another, by the names of the API.
+fn changed(before: &About, after: &About) -> String {
+    let times = |about: &About| (about.starts_ms, about.valid_from_ms, about.valid_until_ms);
+    let all = [
+        ("title", before.title != after.title),
+        ("cover", before.cover != after.cover),
+        ("share_image", before.share_image != after.share_image),
+        ("host", before.host != after.host),
+        ("crew", before.crew != after.crew),
+        ("stream", before.stream != after.stream),
+        ("times", times(before) != times(after)),
+        ("settings", before.settings != after.settings),
+        ("custom", before.custom != after.custom),
+    ];
+    all.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// Forgets one.

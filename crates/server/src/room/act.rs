@@ -16,6 +16,9 @@ use crate::app::App;
 use crate::store::rooms::{Audit, Sanction};
 use crate::store::{self, Store};
 
+/// Most characters of what was said that are kept in the record.
+const DETAIL_MAX: usize = 200;
+
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -207,7 +210,11 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
                 _ => {}
             }
             rooms.update(&about, now_ms).await?;
-            rooms.audit(&audit(word, String::new())).await?;
+            let detail = match act {
+                Act::Slow(_) => format!("{} s", about.settings.slow_ms / 1_000),
+                _ => String::new(),
+            };
+            rooms.audit(&Audit { detail, ..audit(word, String::new()) }).await?;
             Effect::Changed(Box::new(about))
         }
         Act::Show(happening) => {
@@ -218,7 +225,16 @@ pub async fn run(app: &Arc<App>, room: &str, by: &By, act: Act) -> Result<Ack, R
             let about = rooms.about(room).await?;
             Effect::Changed(Box::new(about.ok_or_else(|| Reject::new(Code::NotFound))?))
         }
-        Act::Say(author, body) => Effect::Say(author, body),
+        Act::Say(author, body) => {
+            // Events go with what is recorded on its own.
+            if matches!(by, By::Key(_)) && !matches!(body, Body::Event(_)) {
+                let subject = author.as_ref().map(|author| format!("user:{}", author.id)).unwrap_or_default();
+                let said = body.text().unwrap_or_default().chars().take(DETAIL_MAX);
+                let detail = format!("{}: {}", body.kind(), said.collect::<String>());
+                rooms.audit(&Audit { detail, ..audit(word, subject) }).await?;
+            }
+            Effect::Say(author, body)
+        }
         Act::Pass(author, say) => Effect::Pass(author, say),
     };
     Ok(app.rooms.effect(app, room, effect).await?)
