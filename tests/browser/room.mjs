@@ -167,7 +167,14 @@ await run(async (browser, check) => {
   check('rows of gifts go away by themselves', true);
   // The show ends, and from its end one comes to the replay, with what was said at its time.
   await api('POST', `recordings/${recording}/stop`);
-  await api('POST', 'rooms/demo/end');
+  check('a guest has no button that ends the show', !(await guest.page.locator('.end-show').isVisible()));
+  await host.page.locator('.end-show').click();
+  await host.page.screenshot({ path: `${out}/room-end-desktop.png` });
+  await host.page.getByRole('button', { name: '继续直播' }).click();
+  check('the host may think again', !(await host.page.locator('.ask').isVisible()) && !(await guest.page.locator('.curtain').isVisible()));
+  await host.page.locator('.end-show').click();
+  await host.page.locator('.ask .danger').click();
+  await host.page.locator('.curtain h2', { hasText: '直播已结束' }).waitFor(PATIENCE);
   await guest.page.locator('.curtain h2', { hasText: '直播已结束' }).waitFor(PATIENCE);
   const again = guest.page.locator('.replay-link');
   await again.waitFor(PATIENCE);

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use control::person::Role;
 use control::room::feed::Batch;
 use control::room::reject::Code;
 use mio::{Poll, Waker};
@@ -185,7 +186,7 @@ struct Arrival {
 /// Where a client sits.
 struct Seat {
     stay: Stay,
-    crew: bool,
+    role: Role,
     guest: bool,
     welcome: Bytes,
 }

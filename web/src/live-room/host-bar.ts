@@ -4,6 +4,7 @@ import { count } from '../format';
 import { icon } from '../icons';
 import { current, text } from '../strings';
 import { avatar } from './avatar';
+import { endShow } from './end-show';
 
 /** Whose show it is, what it is called, and how many are here. */
 export function hostBar(
@@ -28,18 +29,22 @@ export function hostBar(
       // Closed without sharing.
     }
   });
+  const end = endShow(chat, tell);
   const element = h(
     'header',
     { class: 'host-bar' },
     face.element,
     h('div', { class: 'host-words' }, title, h('div', { class: 'meta' }, name, badge)),
     crowd,
+    end.button,
     share,
     back,
+    end.dialog,
   );
   const render = () => {
     const { room, counters } = chat;
     element.hidden = !room;
+    end.render();
     if (!room) return;
     face.render(room.host);
     setText(name, room.host.name);

@@ -5,6 +5,13 @@ export const ROOM_STRINGS = {
   likes: ['{0} 赞', '{0} likes'],
   like: ['点赞', 'Like'],
   shareRoom: ['分享直播间', 'Share this room'],
+  endShow: ['结束直播', 'End the show'],
+  endShowAsk: ['结束这场直播？', 'End this show?'],
+  endShowHint: [
+    '推流会断开，所有观众都会看到直播已结束。',
+    'Your push ends, and everybody sees that the show is over.',
+  ],
+  goOn: ['继续直播', 'Go on'],
   linkCopied: ['链接已复制', 'Link copied'],
   host: ['主播', 'Host'],
   cohost: ['连麦', 'Co-host'],

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use control::person::Role;
 
 use super::hall::Hall;
 use super::{
@@ -68,7 +69,7 @@ pub(super) struct Seated {
     /// The number of the next batch.
     pub(super) next: u64,
     pub(super) stay: Stay,
-    pub(super) crew: bool,
+    pub(super) role: Role,
     pub(super) guest: bool,
     pub(super) since_ms: u64,
 }

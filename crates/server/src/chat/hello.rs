@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use control::person::{Person, Role};
+use control::person::Person;
 use control::room::reject::{Code, Reject};
 
 use tracing::error;
@@ -65,10 +65,10 @@ async fn enter(
             done: Box::new(move |answer| match answer {
                 Ok(welcome) => {
                     seat_room.parts.fetch_or(1 << mail.number, Ordering::Relaxed);
-                    let crew = welcome.you.role >= Role::Assistant;
+                    let role = welcome.you.role;
                     let bytes = wire::welcome(&welcome, guest.as_deref(), unix_ms);
                     let stay = Stay::new(seat_room, welcome.you, welcome.guest);
-                    let seat = Seat { stay, crew, guest: welcome.guest, welcome: bytes };
+                    let seat = Seat { stay, role, guest: welcome.guest, welcome: bytes };
                     mail.order(Order::Seat(key, Box::new(seat)));
                 }
                 Err(reject) => mail.order(Order::End(key, turned_away(reject))),

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
+use control::person::Role;
 use control::room::reject::{Code, Reject};
 use control::room::sanction::{Kind, Subject};
+use control::room::show::Happening;
 
 use super::asked::Order as Asked;
 use super::{Inbox, Key, Order, wire};
@@ -13,6 +15,15 @@ use crate::room::{Act, By, Room, act};
 
 /// Longest reason, in characters.
 pub(super) const REASON_MAX: usize = 200;
+
+/// The least that somebody must be to have this done. The show is the host's, who alone ends it; order is kept by all of the
+/// host's side.
+pub(super) fn least(what: &str) -> Role {
+    match what {
+        "end" => Role::Host,
+        _ => Role::Assistant,
+    }
+}
 
 /// Has an order carried out and tells the client.
 pub(super) async fn carry_out(
@@ -72,6 +83,7 @@ fn understand(asked: Asked) -> Result<Act, String> {
         "kick" => user.map(Act::Kick).ok_or_else(|| "kick needs user".into()),
         "silence" => Ok(Act::Silence(true)),
         "speak" => Ok(Act::Silence(false)),
+        "end" => Ok(Act::Show(Happening::End)),
         "slow" => Ok(Act::Slow(u32::try_from(seconds.unwrap_or_default()).unwrap_or(u32::MAX))),
         _ => Err(format!("there is no order {what:?}")),
     }

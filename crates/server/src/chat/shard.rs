@@ -195,7 +195,7 @@ impl Shard {
     }
 
     fn seat(&mut self, key: Key, seat: Seat) {
-        let Seat { stay, crew, guest, welcome } = seat;
+        let Seat { stay, role, guest, welcome } = seat;
         let now_ms = self.clock.now_ms();
         if !self.conn(key).is_some_and(|conn| matches!(conn.place, Place::Waiting(_))) {
             return;
@@ -207,7 +207,7 @@ impl Shard {
         };
         let (index, next) = (hall_of.members.len(), hall_of.end());
         hall_of.members.push(key.at);
-        conn.place = Place::Seated(Seated { hall, index, next, stay, crew, guest, since_ms: now_ms });
+        conn.place = Place::Seated(Seated { hall, index, next, stay, role, guest, since_ms: now_ms });
         conn.owe(welcome);
         self.flush(key.at);
     }
@@ -345,12 +345,12 @@ impl Shard {
         let Some(conn) = self.conn(key) else { return };
         let peer = conn.peer;
         let seated = match &conn.place {
-            Place::Seated(seated) => Some((seated.stay.user.clone(), seated.hall, seated.crew, seated.guest)),
+            Place::Seated(seated) => Some((seated.stay.user.clone(), seated.hall, seated.role, seated.guest)),
             Place::Door(_) => None,
             Place::Waiting(_) => return self.tell_early(key, text),
             Place::Leaving(_) => return,
         };
-        let Some((user, hall, crew, guest)) = seated else {
+        let Some((user, hall, role, guest)) = seated else {
             return match asked::parse(text, "") {
                 Ok(Asked::Hello(asked)) => {
                     conn.place = Place::Waiting(now_ms + HELLO_MS);
@@ -407,7 +407,7 @@ impl Shard {
             Asked::Claim(cid, gift) => {
                 self.runtime.spawn(order::claim(self.app.clone(), inbox, key, room, user, cid, gift));
             }
-            Asked::Do(cid, _) if !crew => {
+            Asked::Do(cid, asked) if role < order::least(&asked.what) => {
                 let reject = Reject::new(Code::NotAllowed);
                 self.tell(key, wire::reject_frame(Some(&cid), &reject, None));
             }

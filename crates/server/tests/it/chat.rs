@@ -209,6 +209,25 @@ fn pages_of_other_origins_connect_only_if_they_may() {
 }
 
 #[test]
+fn the_host_ends_the_show_for_everybody_and_nobody_else_does() {
+    let (_data, weir) = with_room(Settings::default());
+    let mut crew: Vec<ChatClient> = ["a", "helper", "host"].map(|who| enter(&weir, who)).into();
+    let end = json!({"t": "do", "cid": "e1", "what": "end"});
+    for one in &mut crew[..2] {
+        let refused = one.ask(&end).unwrap();
+        assert_eq!((&refused["t"], &refused["code"]), (&json!("reject"), &json!("not_allowed")));
+    }
+    // Nothing came of it.
+    assert_eq!(crew[0].say("c1", "still here").unwrap()["t"], "ack");
+    assert_eq!(crew[2].ask(&end).unwrap()["t"], "ack");
+    for one in &mut crew {
+        one.wait_item(|item| item["event"] == "state" && item["state"] == "ended").unwrap();
+    }
+    assert_eq!(crew[0].say("c2", "too late").unwrap()["code"], "room_closed");
+    assert_eq!(enter(&weir, "late").welcome["room"]["state"], "ended");
+}
+
+#[test]
 fn the_host_s_side_keeps_order() {
     let (_data, weir) = with_room(Settings::default());
     let (mut a, mut host) = (enter(&weir, "a"), enter(&weir, "host"));
