@@ -99,6 +99,27 @@ faults! {
     RemindersFull 409 "reminders_full"
         "as many want to be reminded as may"
         "预约人数已达上限";
+    NoGift 404 "no_gift"
+        "there is no gift with this id here"
+        "没有这个礼物";
+    NoWallet 409 "no_wallet"
+        "nobody can pay for this gift: set wallet.url (and wallet.secret), or wallet.mode = \"free\", in the configuration, or make its price 0"
+        "付费礼物需要钱包：请在配置里设置 wallet.url（和 wallet.secret），或设 wallet.mode = \"free\"，或把价格设为 0";
+    GiftsFull 409 "gifts_full"
+        "there are as many gifts as there may be: delete some first"
+        "礼物数量已达上限：请先删除一些";
+    NotClaimable 409 "not_claimable"
+        "this gift is not one that is claimed: set its `claim` to room or server"
+        "此礼物不需要领取：请先把 claim 设为 room 或 server";
+    NoLottery 404 "no_lottery"
+        "there is no lottery with this id in this room"
+        "该房间没有这个抽奖";
+    TooManyLotteries 409 "too_many_lotteries"
+        "as many lotteries are open in this room as may be: draw one, or call it off"
+        "该房间进行中的抽奖过多：请先开奖或取消";
+    LotteryOver 409 "over"
+        "this lottery is over: it is drawn, or was called off"
+        "此抽奖已经结束：已开奖，或已取消";
     NotAllowed 403 "not_allowed"
         "this room is not open to guests: send a user token as Authorization: Bearer"
         "该房间不对访客开放：请用 Authorization: Bearer 带上用户凭证";
@@ -189,6 +210,14 @@ impl Fault {
         match refusal {
             Refusal::Store(error) => Fault::database(error),
             Refusal::Rejected(reject) => Fault::rejected(&reject),
+        }
+    }
+
+    /// The same of what has no other reason not to be found than its room.
+    pub(super) fn refused_room(refusal: Refusal) -> Response {
+        match refusal {
+            Refusal::Rejected(reject) if reject.code == Code::NotFound => Fault::NoRoom.answer(),
+            refusal => Fault::refused(refusal),
         }
     }
 

@@ -5,6 +5,7 @@ use control::room::is_id;
 use serde_json::json;
 
 use super::call::{Answer, Call, bad};
+use super::fault::Fault;
 use super::rooms::record;
 use super::shape::{Schemas, Shape, shape};
 use super::text::UserId;
@@ -223,7 +224,7 @@ shape! {
 pub(super) fn in_room(call: &Call) -> Answer {
     let (store, room) = (store(call)?, room(call)?);
     there(call, store, room)?;
-    let gifts = call.wait(store.gifts.gifts_in(room)).map_err(|error| database(&error))?;
+    let gifts = call.wait(store.gifts.gifts_in(room)).map_err(Fault::database)?;
     Ok(Response::json(200, &list_of(call, gifts)))
 }
 
@@ -231,7 +232,7 @@ pub(super) fn in_room(call: &Call) -> Answer {
 pub(super) fn list(call: &Call) -> Answer {
     let store = store(call)?;
     let room = call.parameter("room").unwrap_or_default();
-    let gifts = call.wait(store.gifts.gifts(room)).map_err(|error| database(&error))?;
+    let gifts = call.wait(store.gifts.gifts(room)).map_err(Fault::database)?;
     Ok(Response::json(200, &list_of(call, gifts)))
 }
 
@@ -253,20 +254,10 @@ fn put_in(call: &Call, room: &str, id: &str) -> Answer {
     let wish: GiftWish = call.body()?;
     let gift = gift_of(wish, room, id)?;
     if gift.price > 0 && call.app.wallet.pays() == Pays::NoOne {
-        return Err(Response::error(
-            409,
-            "no_wallet",
-            "nobody can pay for this gift: set wallet.url (and wallet.secret), or wallet.mode = \"free\", in the configuration, or make its price 0",
-            "付费礼物需要钱包：请在配置里设置 wallet.url（和 wallet.secret），或设 wallet.mode = \"free\"，或把价格设为 0",
-        ));
+        return Err(Fault::NoWallet.answer());
     }
-    if !call.wait(store.gifts.put_gift(&gift)).map_err(|error| database(&error))? {
-        return Err(Response::error(
-            409,
-            "gifts_full",
-            "there are as many gifts as there may be: delete some first",
-            "礼物数量已达上限：请先删除一些",
-        ));
+    if !call.wait(store.gifts.put_gift(&gift)).map_err(Fault::database)? {
+        return Err(Fault::GiftsFull.answer());
     }
     let detail = format!("price {}", gift.price);
     record(call, room, "put_gift", format!("gift:{id}"), detail)?;
@@ -286,12 +277,12 @@ pub(super) fn delete_in_room(call: &Call) -> Answer {
 }
 
 fn delete_in(call: &Call, room: &str, id: &str) -> Answer {
-    match call.wait(store(call)?.gifts.delete_gift(room, id)).map_err(|error| database(&error))? {
+    match call.wait(store(call)?.gifts.delete_gift(room, id)).map_err(Fault::database)? {
         true => {
             record(call, room, "delete_gift", format!("gift:{id}"), String::new())?;
             Ok(Response::empty(204))
         }
-        false => Err(no_gift()),
+        false => Err(Fault::NoGift.answer()),
     }
 }
 
@@ -304,20 +295,15 @@ pub(super) fn give_claim(call: &Call) -> Answer {
         return Err(bad("user must be the id of a user who is no guest", "user 应为用户 id（不能是游客）"));
     }
     there(call, store, room)?;
-    let found = call.wait(store.gifts.find_gift(room, id)).map_err(|error| database(&error))?;
-    let gift = found.ok_or_else(no_gift)?;
+    let found = call.wait(store.gifts.find_gift(room, id)).map_err(Fault::database)?;
+    let gift = found.ok_or_else(|| Fault::NoGift.answer())?;
     if gift.claim == Claim::None {
-        return Err(Response::error(
-            409,
-            "not_claimable",
-            "this gift is not one that is claimed: set its `claim` to room or server",
-            "此礼物不需要领取：请先把 claim 设为 room 或 server",
-        ));
+        return Err(Fault::NotClaimable.answer());
     }
     let place = gift.claim.place(room);
     let now_ms = call.app.clock.unix_ms();
     let done = store.gifts.give_claim(place, &wish.user.0, id, "key", now_ms);
-    call.wait(done).map_err(|error| database(&error))?;
+    call.wait(done).map_err(Fault::database)?;
     record(call, room, "give_claim", format!("user:{}", wish.user.0), format!("gift:{id}"))?;
     Ok(Response::empty(204))
 }
@@ -341,7 +327,7 @@ pub(super) fn claims(call: &Call) -> Answer {
         after,
         limit: limit + 1,
     };
-    let mut claims = call.wait(store.gifts.claims(&which)).map_err(|error| database(&error))?;
+    let mut claims = call.wait(store.gifts.claims(&which)).map_err(Fault::database)?;
     let more = claims.len() > limit;
     claims.truncate(limit);
     let next =
@@ -363,10 +349,9 @@ pub(super) fn ledger(call: &Call) -> Answer {
         to_ms: number("to"),
     };
     let limit = call.limit();
-    let mut entries = call
-        .wait(store.ledger.entries(&which, number("before"), limit + 1))
-        .map_err(|error| database(&error))?;
-    let sums = call.wait(store.ledger.sums(&which)).map_err(|error| database(&error))?;
+    let mut entries =
+        call.wait(store.ledger.entries(&which, number("before"), limit + 1)).map_err(Fault::database)?;
+    let sums = call.wait(store.ledger.sums(&which)).map_err(Fault::database)?;
     let more = entries.len() > limit;
     entries.truncate(limit);
     let next = entries.last().filter(|_| more).map(|last| last.id);
@@ -377,14 +362,7 @@ pub(super) fn ledger(call: &Call) -> Answer {
 
 /// The database, if there is one.
 pub(super) fn store(call: &Call) -> Result<&Store, Response> {
-    call.app.rooms.store().ok_or_else(|| {
-        Response::error(
-            503,
-            "no_rooms",
-            "this server has no rooms: it needs a data folder with a database; the log says more",
-            "此服务器没有房间功能：需要可写的数据目录和数据库，详见日志",
-        )
-    })
+    call.app.rooms.store().ok_or_else(|| Fault::NoRooms.answer())
 }
 
 /// The first name of the path, which is a room's.
@@ -394,28 +372,8 @@ pub(super) fn room(call: &Call) -> Result<&str, Response> {
 
 /// Refuses a room that is not there.
 pub(super) fn there(call: &Call, store: &Store, room: &str) -> Result<(), Response> {
-    let found =
-        is_id(room) && call.wait(store.rooms.about(room)).map_err(|error| database(&error))?.is_some();
-    if found { Ok(()) } else { Err(no_room()) }
-}
-
-pub(super) fn no_room() -> Response {
-    Response::error(404, "no_room", "there is no room with this id", "没有这个房间")
-}
-
-pub(super) fn database(error: &sqlx::Error) -> Response {
-    tracing::warn!(%error, "a request was not carried out: the database does not answer");
-    Response::error(
-        503,
-        "database",
-        "the database does not answer and nothing was done: try again; the log says more",
-        "数据库没有响应，操作未执行：请稍后重试，详见日志",
-    )
-    .with("Retry-After", "2")
-}
-
-fn no_gift() -> Response {
-    Response::error(404, "no_gift", "there is no gift with this id here", "没有这个礼物")
+    let found = is_id(room) && call.wait(store.rooms.about(room)).map_err(Fault::database)?.is_some();
+    if found { Ok(()) } else { Err(Fault::NoRoom.answer()) }
 }
 
 fn list_of(call: &Call, gifts: Vec<Gift>) -> GiftList {

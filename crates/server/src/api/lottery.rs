@@ -4,13 +4,13 @@ use control::room::lottery::WINNERS_MAX;
 use serde_json::json;
 
 use super::call::{Answer, Call, bad};
-use super::gifts::{database, no_room, room, store, there, whole};
+use super::fault::Fault;
+use super::gifts::{room, store, there, whole};
 use super::rooms::by;
 use super::shape::{Schemas, Shape, shape};
 use super::text::Within;
 use crate::http::response::Response;
 use crate::lottery::{self, Wish};
-use crate::room::Refusal;
 use crate::store::lottery::{Lottery, State, TakePart};
 use crate::time::rfc3339;
 
@@ -157,14 +157,7 @@ pub(super) fn open(call: &Call) -> Answer {
     let until_ms = call.app.clock.unix_ms() + i64::from(seconds) * 1_000;
     let wish = Wish { prize, winners, take_part, until_ms, auto: wish.auto.unwrap_or(true) };
     let opened = call.wait(lottery::open(&call.app, room, &by(call), wish));
-    let opened = opened.map_err(refuse)?.ok_or_else(|| {
-        Response::error(
-            409,
-            "too_many_lotteries",
-            "as many lotteries are open in this room as may be: draw one, or call it off",
-            "该房间进行中的抽奖过多：请先开奖或取消",
-        )
-    })?;
+    let opened = opened.map_err(Fault::refused_room)?.ok_or_else(|| Fault::TooManyLotteries.answer())?;
     Ok(Response::json(201, &shape_of(opened, Vec::new())))
 }
 
@@ -175,7 +168,7 @@ pub(super) fn list(call: &Call) -> Answer {
     let after = call.parameter("after").and_then(|after| after.split_once('.'));
     let after = after.and_then(|(opened_ms, id)| Some((opened_ms.parse().ok()?, id)));
     let found = store.gifts.lotteries(room, after, limit + 1);
-    let mut found = call.wait(found).map_err(|error| database(&error))?;
+    let mut found = call.wait(found).map_err(Fault::database)?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|last| format!("{}.{}", last.opened_ms, last.id));
@@ -193,11 +186,11 @@ pub(super) fn entries(call: &Call) -> Answer {
     let (store, lottery, limit) = (store(call)?, find(call)?, call.limit());
     let after = call.parameter("after").unwrap_or_default();
     let mut entries = if lottery.state == State::Open {
-        let all = call.wait(lottery::candidates(&call.app, &lottery)).map_err(refuse)?;
+        let all = call.wait(lottery::candidates(&call.app, &lottery)).map_err(Fault::refused_room)?;
         all.into_iter().filter(|id| id.as_str() > after).take(limit + 1).collect()
     } else {
         let found = store.gifts.entries(&lottery.room, &lottery.id, after, limit + 1);
-        call.wait(found).map_err(|error| database(&error))?
+        call.wait(found).map_err(Fault::database)?
     };
     let more = entries.len() > limit;
     entries.truncate(limit);
@@ -209,9 +202,9 @@ pub(super) fn entries(call: &Call) -> Answer {
 pub(super) fn draw(call: &Call) -> Answer {
     let lottery = find(call)?;
     let drawn = call.wait(lottery::draw(&call.app, &lottery.room, &lottery.id, &by(call)));
-    let drawn = drawn.map_err(refuse)?.ok_or_else(no_lottery)?;
+    let drawn = drawn.map_err(Fault::refused_room)?.ok_or_else(|| Fault::NoLottery.answer())?;
     if drawn.state == State::Cancelled {
-        return Err(Response::error(409, "over", "this lottery was called off", "此抽奖已取消"));
+        return Err(Fault::LotteryOver.answer());
     }
     Ok(Response::json(200, &told(call, drawn)?))
 }
@@ -220,24 +213,24 @@ pub(super) fn draw(call: &Call) -> Answer {
 pub(super) fn cancel(call: &Call) -> Answer {
     let lottery = find(call)?;
     let done = call.wait(lottery::cancel(&call.app, &lottery.room, &lottery.id, &by(call)));
-    let done = done.map_err(refuse)?.ok_or_else(no_lottery)?;
+    let done = done.map_err(Fault::refused_room)?.ok_or_else(|| Fault::NoLottery.answer())?;
     if done.state == State::Drawn {
-        return Err(Response::error(409, "over", "this lottery is drawn", "此抽奖已开奖"));
+        return Err(Fault::LotteryOver.answer());
     }
     Ok(Response::json(200, &told(call, done)?))
 }
 
 fn find(call: &Call) -> Result<Lottery, Response> {
     let [room, id] = call.names.as_slice() else { return Err(crate::http::router::not_found()) };
-    let found = call.wait(store(call)?.gifts.lottery(room, id)).map_err(|error| database(&error))?;
-    found.ok_or_else(no_lottery)
+    let found = call.wait(store(call)?.gifts.lottery(room, id)).map_err(Fault::database)?;
+    found.ok_or_else(|| Fault::NoLottery.answer())
 }
 
 fn told(call: &Call, lottery: Lottery) -> Result<LotteryShape, Response> {
     let winners = match lottery.state {
         State::Drawn => {
             let found = store(call)?.gifts.winners(&lottery.room, &lottery.id);
-            call.wait(found).map_err(|error| database(&error))?
+            call.wait(found).map_err(Fault::database)?
         }
         State::Open | State::Cancelled => Vec::new(),
     };
@@ -279,23 +272,4 @@ fn text(name: &str, text: Option<Short>) -> Result<String, Response> {
         ));
     }
     Ok(text)
-}
-
-fn refuse(refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::Store(error) => database(&error),
-        Refusal::Rejected(reject) if reject.code == control::room::reject::Code::NotFound => no_room(),
-        Refusal::Rejected(reject) => {
-            let answer =
-                Response::error(503, "unavailable", &reject.code.to_string(), reject.code.message_zh());
-            match reject.retry_after_ms {
-                Some(ms) => answer.with("Retry-After", ms.div_ceil(1_000).to_string()),
-                None => answer,
-            }
-        }
-    }
-}
-
-fn no_lottery() -> Response {
-    Response::error(404, "no_lottery", "there is no lottery with this id in this room", "该房间没有这个抽奖")
 }

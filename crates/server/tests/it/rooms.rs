@@ -594,4 +594,56 @@ fn a_show_that_is_over_names_its_replay_to_whoever_may_play_it() {
     };
     assert_eq!((asked(&format!("?{signature}")), asked("")), (200, 403));
     assert_eq!(public(None), Value::Null, "a signature is for people who are known");
+
+    // An encoder that came back after long began another recording: all of the show are there, in pages.
+    let earlier = put(0, 10, &|_| ());
+    let ask = |query: &str, header: &str| {
+        http::get(weir.http, &format!("/api/v1/rooms/r1/replays{query}"), header).expect("an answer")
+    };
+    let list = |query: &str| {
+        let value = json(&ask(query, &format!("Authorization: Bearer {token}\r\n")));
+        conforms(
+            &backend.document,
+            said(&backend.document, "/rooms/{room}/replays", "get", 200),
+            &value,
+            query,
+        );
+        value
+    };
+    let first = list("?limit=1");
+    assert_eq!(first["replays"].as_array().map(Vec::len), Some(1), "{first}");
+    let newest = &first["replays"][0];
+    assert_eq!(
+        (&newest["id"], newest["page"].as_str().map(|found| found.split('?').next())),
+        (&json!(id), Some(page.split('?').next()))
+    );
+    let last = list(&format!("?limit=1&before={}", first["next"].as_str().expect("more")));
+    assert_eq!((&last["replays"][0]["id"], &last["next"]), (&json!(earlier), &Value::Null));
+    assert_eq!(list("")["replays"].as_array().map(Vec::len), Some(2));
+    assert_error(&ask("", ""), 403, "not_allowed");
+}
+
+#[test]
+fn a_key_for_rooms_does_gifts_and_lotteries_of_a_room_and_not_those_of_all() {
+    let backend = Backend::new();
+    let gift = json!({"name": "玫瑰"});
+    let put = |path: &str| backend.ask("PUT", path, &gift);
+    assert_eq!(put("rooms/r1/gifts/rose").status, 200);
+    assert_error(&put("gifts/rose"), 403, "rooms_only_key");
+    let claim = backend.ask("POST", "rooms/r1/gifts/rose/claims", &json!({"user": "u1"}));
+    assert_error(&claim, 409, "not_claimable");
+    assert_error(&put("rooms/nowhere/gifts/rose"), 404, "no_room");
+    let wish = json!({"prize": "耳机", "take_part": "present", "seconds": 600});
+    let lottery = json(&backend.ask("POST", "rooms/r1/lotteries", &wish));
+    let order = |what: &str| {
+        let id = lottery["id"].as_str().expect("an id");
+        backend.ask("POST", &format!("rooms/r1/lotteries/{id}/{what}"), &Value::Null)
+    };
+    assert_eq!(order("cancel").status, 200);
+    assert_error(&order("draw"), 409, "over");
+    assert_error(&backend.ask("POST", "rooms/r1/lotteries/0/draw", &Value::Null), 404, "no_lottery");
+    assert_eq!(backend.ask("DELETE", "rooms/r1/gifts/rose", &Value::Null).status, 204);
+    assert_error(&backend.ask("DELETE", "rooms/r1/gifts/rose", &Value::Null), 404, "no_gift");
+    // What was paid, and by whom, is for a key that may look at everything.
+    assert_error(&backend.ask("GET", "ledger?room=r1", &Value::Null), 403, "rooms_only_key");
 }

@@ -1,22 +1,23 @@
 //! The part of the table that is about gifts and lotteries.
 
 use super::{Access, Body, Done, LIMIT, Operation, Parameter, READ, Value, WRITE};
+use crate::api::fault::Fault;
 use crate::api::shape::Shape;
 use crate::api::{gifts, lottery};
 use crate::http::head::Method;
+use crate::operator::keys::Scope;
 
-const NO_ROOM: (u16, &str) = (404, "`no_room`: there is no room with this id");
-const NO_GIFT: (u16, &str) = (404, "`no_gift`: there is no gift with this id here");
-const NO_LOTTERY: (u16, &str) = (404, "`no_lottery`: there is no lottery with this id in this room");
-const NO_ROOMS: (u16, &str) = (
-    503,
-    "`no_rooms`: this server has no data folder, or its database cannot be opened; `database`: it does not answer",
-);
-const NO_WALLET: (u16, &str) = (
-    409,
-    "`no_wallet`: it costs something and wallet.url is not set; `gifts_full`: there are as many as may be",
-);
-const OVER: (u16, &str) = (409, "`over`: it is drawn, or was called off");
+const NO_ROOM: (u16, &str) = Fault::NoRoom.told();
+const NO_GIFT: (u16, &str) = Fault::NoGift.told();
+const NO_LOTTERY: (u16, &str) = Fault::NoLottery.told();
+const NO_ROOMS: (u16, &str) = Fault::NoRooms.told();
+const DATABASE: (u16, &str) = Fault::Database.told();
+const NO_WALLET: (u16, &str) = Fault::NoWallet.told();
+const FULL: (u16, &str) = Fault::GiftsFull.told();
+const OVER: (u16, &str) = Fault::LotteryOver.told();
+
+/// What belongs to one room is done with a key for rooms; what all rooms share, and what was paid, with one for everything.
+const WRITE_ROOM: Access = Access::Key(Scope::RoomsWrite);
 
 const TIME: Value = Value::Number(0, i64::MAX as u64);
 
@@ -41,7 +42,7 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[parameter("room", Value::Text, "of this room; left out: of the whole server")],
         body: None,
         done: Done::Json(200, gifts::GiftList::schema),
-        faults: &[NO_ROOMS],
+        faults: &[NO_ROOMS, DATABASE],
         handle: gifts::list,
     },
     Operation {
@@ -54,7 +55,7 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[],
         body: Some(Body { optional: false, schema: gifts::GiftWish::schema }),
         done: Done::Json(200, gifts::GiftShape::schema),
-        faults: &[NO_WALLET, NO_ROOMS],
+        faults: &[NO_WALLET, FULL, NO_ROOMS, DATABASE],
         handle: gifts::put,
     },
     Operation {
@@ -67,7 +68,7 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[],
         body: None,
         done: Done::Nothing(204),
-        faults: &[NO_GIFT, NO_ROOMS],
+        faults: &[NO_GIFT, NO_ROOMS, DATABASE],
         handle: gifts::delete,
     },
     Operation {
@@ -80,50 +81,46 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[],
         body: None,
         done: Done::Json(200, gifts::GiftList::schema),
-        faults: &[NO_ROOM, NO_ROOMS],
+        faults: &[NO_ROOM, NO_ROOMS, DATABASE],
         handle: gifts::in_room,
     },
     Operation {
         method: Method::Put,
         path: "rooms/{room}/gifts/{gift}",
         id: "putGiftOfRoom",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Put a gift into the catalogue of one room, or change it; there it stands before one of the same id of every room",
         about_zh: "新增或修改房间自己的礼物；同 id 时优先于全站礼物",
         query: &[],
         body: Some(Body { optional: false, schema: gifts::GiftWish::schema }),
         done: Done::Json(200, gifts::GiftShape::schema),
-        faults: &[NO_ROOM, NO_WALLET, NO_ROOMS],
+        faults: &[NO_ROOM, NO_WALLET, FULL, NO_ROOMS, DATABASE],
         handle: gifts::put_in_room,
     },
     Operation {
         method: Method::Delete,
         path: "rooms/{room}/gifts/{gift}",
         id: "deleteGiftOfRoom",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Take a gift out of the catalogue of one room",
         about_zh: "删除房间自己的礼物",
         query: &[],
         body: None,
         done: Done::Nothing(204),
-        faults: &[NO_GIFT, NO_ROOMS],
+        faults: &[NO_GIFT, NO_ROOMS, DATABASE],
         handle: gifts::delete_in_room,
     },
     Operation {
         method: Method::Post,
         path: "rooms/{room}/gifts/{gift}/claims",
         id: "giveClaim",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Give a user a gift that is claimed, also once more after they have sent theirs; who has one keeps that one",
         about_zh: "赠送用户一次领取（用过的可以再给一次；已有未用的则不变）",
         query: &[],
         body: Some(Body { optional: false, schema: gifts::ClaimWish::schema }),
         done: Done::Nothing(204),
-        faults: &[
-            (404, "`no_room`, `no_gift`: there is no such room, or no such gift in it"),
-            (409, "`not_claimable`: it is no gift that is claimed"),
-            NO_ROOMS,
-        ],
+        faults: &[NO_ROOM, NO_GIFT, Fault::NotClaimable.told(), NO_ROOMS, DATABASE],
         handle: gifts::give_claim,
     },
     Operation {
@@ -136,7 +133,7 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[LIMIT, AFTER, ROOM, USER, GIFT],
         body: None,
         done: Done::Json(200, gifts::ClaimList::schema),
-        faults: &[NO_ROOMS],
+        faults: &[NO_ROOMS, DATABASE],
         handle: gifts::claims,
     },
     Operation {
@@ -162,7 +159,7 @@ pub(super) const GIFTS: &[Operation] = &[
         ],
         body: None,
         done: Done::Json(200, gifts::LedgerPage::schema),
-        faults: &[NO_ROOMS],
+        faults: &[NO_ROOMS, DATABASE],
         handle: gifts::ledger,
     },
     Operation {
@@ -175,20 +172,20 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[LIMIT, AFTER],
         body: None,
         done: Done::Json(200, lottery::LotteryList::schema),
-        faults: &[NO_ROOM, NO_ROOMS],
+        faults: &[NO_ROOM, NO_ROOMS, DATABASE],
         handle: lottery::list,
     },
     Operation {
         method: Method::Post,
         path: "rooms/{room}/lotteries",
         id: "openLottery",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Open a lottery: the hash of its seed is published now, the seed at the draw",
         about_zh: "发起抽奖：现在公布种子的哈希，开奖时公布种子",
         query: &[],
         body: Some(Body { optional: false, schema: lottery::LotteryWish::schema }),
         done: Done::Json(201, lottery::LotteryShape::schema),
-        faults: &[NO_ROOM, (409, "`too_many_lotteries`: as many are open as may be"), NO_ROOMS],
+        faults: &[NO_ROOM, Fault::TooManyLotteries.told(), NO_ROOMS, DATABASE],
         handle: lottery::open,
     },
     Operation {
@@ -201,7 +198,7 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[],
         body: None,
         done: Done::Json(200, lottery::LotteryShape::schema),
-        faults: &[NO_LOTTERY, NO_ROOMS],
+        faults: &[NO_LOTTERY, NO_ROOMS, DATABASE],
         handle: lottery::one,
     },
     Operation {
@@ -214,33 +211,33 @@ pub(super) const GIFTS: &[Operation] = &[
         query: &[LIMIT, AFTER],
         body: None,
         done: Done::Json(200, lottery::EntryList::schema),
-        faults: &[NO_LOTTERY, NO_ROOMS],
+        faults: &[NO_LOTTERY, NO_ROOMS, DATABASE],
         handle: lottery::entries,
     },
     Operation {
         method: Method::Post,
         path: "rooms/{room}/lotteries/{lottery}/draw",
         id: "drawLottery",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Draw a lottery. Drawn once, it stays as it is, whoever asks again",
         about_zh: "开奖；重复调用结果不变",
         query: &[],
         body: None,
         done: Done::Json(200, lottery::LotteryShape::schema),
-        faults: &[NO_LOTTERY, OVER, NO_ROOMS],
+        faults: &[NO_LOTTERY, OVER, NO_ROOMS, DATABASE],
         handle: lottery::draw,
     },
     Operation {
         method: Method::Post,
         path: "rooms/{room}/lotteries/{lottery}/cancel",
         id: "cancelLottery",
-        access: WRITE,
+        access: WRITE_ROOM,
         about: "Call a lottery off",
         about_zh: "取消抽奖",
         query: &[],
         body: None,
         done: Done::Json(200, lottery::LotteryShape::schema),
-        faults: &[NO_LOTTERY, OVER, NO_ROOMS],
+        faults: &[NO_LOTTERY, OVER, NO_ROOMS, DATABASE],
         handle: lottery::cancel,
     },
 ];
