@@ -27,6 +27,7 @@ mod recordings;
 mod relays;
 mod replays;
 mod room_people;
+mod room_replays;
 mod rooms;
 mod service;
 mod shape;

@@ -17,14 +17,15 @@ pub(super) use wish::{author, line, url, user};
 use super::call::{Answer, Call, bad};
 use super::fault::Fault;
 use super::once;
+use super::room_replays;
 use super::shape::{Schemas, Shape, Span, shape};
 use super::text::{Avatar, Line, PersonName, RoomId, StreamPath, UserId, Web, When, Within};
 use crate::address::{self, Ends, Maker, Path};
 use crate::http::response::Response;
 use crate::identity::Verified;
 use crate::room::{self, Act, By};
+use crate::store::Rooms;
 use crate::store::rooms::{self as kept, After, Audit};
-use crate::store::{self, Filter, Page, Rooms};
 use crate::time::rfc3339;
 
 /// Most messages of one person per second that a room may allow.
@@ -332,6 +333,8 @@ shape! {
         /// Where to play, for whoever sends a user token as `Authorization: Bearer`; without one, null when playing wants a
         /// signature or the room takes no guests.
         play: Option<PlayAddresses>,
+        /// When the addresses of `play` end, for a page to ask again before; null when they are not signed.
+        play_expires_at: Option<String>,
         /// Once it is over: the page that replays it, as a path with its query, to whom `play` would be told; null when no
         /// recording of it is finished and public.
         replay: Option<String>,
@@ -582,17 +585,17 @@ pub(super) fn public(call: &Call) -> Answer {
         None => 0,
     };
     let likes = call.wait(store(call)?.totals(&about.id)).map_err(Fault::database)?.likes;
-    let now = call.app.clock.unix_seconds();
-    let expires = now.saturating_add(call.app.config.server.address_validity_seconds.into());
     let viewer = viewer(call, &about)?;
-    let expires = viewer.as_ref().map_or(expires, |viewer| expires.min(viewer.until));
+    let expires = expires(call, viewer.as_ref());
     let path = path_of(&about)?;
     let secure = call.app.ports().http.is_none();
     let made = maker(call, secure, expires, |maker| maker.play(&path)).ok();
     // A signature for whoever knows the room's id would let in everybody.
     let allowed = |play: &address::Play| viewer.is_some() || (!play.signed && about.settings.guests);
-    let play = made.filter(|play| about.state != State::Banned && allowed(play)).map(play_addresses);
-    let replay = replay_of(call, &about, &path, viewer.is_some(), expires)?;
+    let made = made.filter(|play| about.state != State::Banned && allowed(play));
+    let signed = made.as_ref().is_some_and(|play| play.signed);
+    let play_expires_at = signed.then(|| rfc3339(expires.saturating_mul(1_000)));
+    let replay = room_replays::newest(call, &about, viewer.is_some(), expires)?;
     Ok(Response::json(
         200,
         &PublicRoom {
@@ -608,41 +611,18 @@ pub(super) fn public(call: &Call) -> Answer {
             online,
             likes,
             guests: about.settings.guests,
-            play,
+            play: made.map(play_addresses),
+            play_expires_at,
             replay,
         },
     ))
 }
 
-/// The page of the newest recording of a show that is over. What the stream carried later belongs to other shows.
-fn replay_of(
-    call: &Call,
-    about: &About,
-    path: &Path,
-    is_viewer: bool,
-    expires: i64,
-) -> Result<Option<String>, Response> {
-    let (Some(live_ms), State::Ended, Ok(records)) = (about.live_ms, about.state, call.app.records.store())
-    else {
-        return Ok(None);
-    };
-    let filter = Filter {
-        app: Some(path.app.clone()),
-        stream: Some(path.stream.clone()),
-        state: Some(store::State::Finished),
-        from_ms: Some(live_ms),
-        to_ms: about.ended_ms,
-        hidden: false,
-    };
-    let newest = Page { before: None, limit: 1 };
-    let found = call.wait(records.index.list(&filter, &newest)).map_err(Fault::database)?;
-    let Some(recording) = found.first() else { return Ok(None) };
-    let secure = call.app.ports().http.is_none();
-    let Ok(made) = maker(call, secure, expires, |maker| maker.replay(&recording.id)) else { return Ok(None) };
-    // As with `play`: a signature is for people who are known.
-    let allowed = is_viewer || (!made.signed && about.settings.guests);
-    let query = made.m3u8.split_once('?').map(|(_, query)| format!("{query}&")).unwrap_or_default();
-    Ok(allowed.then(|| format!("/{}/{}?{query}room={}", crate::replay::url::APP, recording.id, about.id)))
+/// Until when what is signed for somebody is good, in seconds since 1970: no longer than their token.
+pub(super) fn expires(call: &Call, viewer: Option<&Verified>) -> i64 {
+    let validity = call.app.config.server.address_validity_seconds.into();
+    let expires = call.app.clock.unix_seconds().saturating_add(validity);
+    viewer.map_or(expires, |viewer| expires.min(viewer.until))
 }
 
 /// Who asks, by the user token in the header; none without one. Somebody who is banned is refused, with a token or without.
@@ -677,7 +657,8 @@ fn show(call: &Call, happening: Happening) -> Answer {
     one(call)
 }
 
-fn maker<T>(
+/// Has addresses made that end then.
+pub(super) fn maker<T>(
     call: &Call,
     secure: bool,
     expires: i64,
@@ -690,7 +671,8 @@ fn maker<T>(
     made.map_err(|error| super::addresses::refuse(&error))
 }
 
-fn path_of(about: &About) -> Result<Path, Response> {
+/// The stream of a room.
+pub(super) fn path_of(about: &About) -> Result<Path, Response> {
     about.stream.parse().map_err(|error| super::addresses::refuse(&error))
 }
 

@@ -4,7 +4,7 @@ use super::{Access, Body, Done, LIMIT, Operation, Parameter, Value};
 use crate::api::call::{Answer, Call};
 use crate::api::fault::Fault;
 use crate::api::shape::{Schemas, Shape};
-use crate::api::{goods, messages, moderation, room_people as people, rooms};
+use crate::api::{goods, messages, moderation, room_people as people, room_replays, rooms};
 use crate::http::head::Method;
 use crate::operator::keys::Scope;
 
@@ -37,6 +37,8 @@ const AFTER_ROOM: Parameter =
     Parameter { value: Value::Next("^([0-9]{1,15}\\.[A-Za-z0-9_-]{1,64})?$"), ..AFTER };
 const AFTER_SANCTION: Parameter =
     Parameter { value: Value::Next("^((mute|ban|hide)\\.(user|ip):[!-~]{1,64})?$"), ..AFTER };
+const BEFORE: Parameter =
+    parameter("before", Value::Text, "only recordings older than this id: the `next` of the page before");
 const FROM: Parameter = parameter("from", TIME, "from then on, in milliseconds since 1970");
 const TO: Parameter = parameter("to", TIME, "before then, in milliseconds since 1970");
 const AFTER_SEQ: Parameter = parameter("after_seq", TIME, "messages with a higher number");
@@ -201,6 +203,28 @@ pub(super) const ROOMS: &[Operation] = &[
             ("For pages: the shelf as viewers see it", "供网页使用：观众看到的货架"),
             json::<goods::GoodsList>(200),
             goods::public,
+        )
+    },
+    Operation {
+        access: Access::OpenWaiting,
+        query: &[LIMIT, BEFORE],
+        faults: &[
+            BAD_TOKEN,
+            Fault::NotAllowed.told(),
+            Fault::OtherRoom.told(),
+            Fault::Banned.told(),
+            NO_ROOM,
+            NO_ROOMS,
+            DATABASE,
+        ],
+        ..operation(
+            (Method::Get, "rooms/{room}/replays", "listReplaysOfRoom"),
+            (
+                "For pages: the recordings of the show that are finished and not hidden, the newest first, to whoever may see where it plays",
+                "供网页使用：这场直播已完成且未隐藏的录像，新的在前；与播放地址的可见范围相同",
+            ),
+            json::<room_replays::RoomReplays>(200),
+            room_replays::list,
         )
     },
     Operation {
