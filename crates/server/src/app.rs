@@ -257,6 +257,7 @@ impl Server {
         tasks.spawn(snapshot::run(app.clone()));
         tasks.spawn(hls::run(app.clone()));
         tasks.spawn(room::follow(app.clone()));
+        tasks.spawn(room::give_up(app.clone()));
         tasks.spawn(wallet::run(app.clone()));
         tasks.spawn(lottery::run(app.clone()));
         tasks.spawn(replay::run(app.clone()));

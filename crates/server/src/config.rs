@@ -65,6 +65,8 @@ pub struct Config {
     pub wechat: WeChat,
     /// What may be said in rooms.
     pub chat: Chat,
+    /// What holds in every room.
+    pub rooms: Rooms,
     /// Telling others what happens, in general.
     pub webhooks: Webhooks,
     /// Asking others what may happen.
@@ -423,6 +425,14 @@ pub enum WeChatId {
     Openid,
     /// The id that all apps of one operator know them by.
     Unionid,
+}
+
+/// `[rooms]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every key is explained in default.toml")]
+pub struct Rooms {
+    pub interrupted_seconds: u32,
 }
 
 /// `[chat]`

@@ -29,6 +29,8 @@ pub enum Happening {
     End,
     /// Its time is up.
     Expire,
+    /// Its stream has been gone for so long that nobody waits for it any more.
+    GiveUp,
     /// The operator forbids it.
     Ban,
     /// The operator takes that back.
@@ -78,12 +80,15 @@ impl State {
     /// The state after something happened. The same state: it changes nothing, and that is no fault, so that each of
     /// these may be said twice.
     pub fn after(self, happening: Happening) -> Result<State, Refused> {
-        use Happening::{Ban, End, Expire, OffAir, OnAir, Start, Unban};
+        use Happening::{Ban, End, Expire, GiveUp, OffAir, OnAir, Start, Unban};
         use State::{Banned, Ended, Interrupted, Live, Scheduled};
         Ok(match (self, happening) {
             (_, Ban) => Banned,
             (Banned, Unban) => Ended,
             (Banned, OffAir | End | Expire) => Banned,
+            (Interrupted, GiveUp) => Ended,
+            // It came back, or something else happened to it.
+            (state, GiveUp) => state,
             (Banned, OnAir | Start) => return Err(Refused::Banned),
             (state, Unban) => state,
             (Ended, OnAir) => return Err(Refused::Ended),
@@ -120,6 +125,14 @@ mod tests {
         }
         assert_eq!(state.after(Happening::OnAir), Err(Refused::Ended));
         assert_eq!(state.after(Happening::Start), Ok(State::Scheduled));
+    }
+
+    #[test]
+    fn only_a_show_without_its_stream_is_given_up() {
+        for state in State::ALL {
+            let after = if state == State::Interrupted { State::Ended } else { state };
+            assert_eq!(state.after(Happening::GiveUp), Ok(after), "{state:?}");
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ const RANGES: &[(&str, i64, i64)] = &[
     ("relays.start_timeout_seconds", 1, 60),
     ("relays.idle_timeout_seconds", 1, 300),
     ("relays.linger_seconds", 1, 3_600),
+    ("rooms.interrupted_seconds", 0, 604_800),
     ("snapshot.max_children", 1, 64),
     ("snapshot.timeout_ms", 100, 60_000),
     ("snapshot.memory_mib", 256, 65_536),

@@ -43,7 +43,12 @@ pub(crate) fn show(before: State, about: &About, why: Happening, unix_ms: i64) -
     let mut data = described(about);
     data["previous_state"] = before.word().into();
     if kind == ROOM_ENDED {
-        data["reason"] = if why == Happening::Expire { "expired" } else { "ended" }.into();
+        let reason = match why {
+            Happening::Expire => "expired",
+            Happening::GiveUp => "lost",
+            _ => "ended",
+        };
+        data["reason"] = reason.into();
     }
     new(kind, subject(&about.id), unix_ms, &data)
 }

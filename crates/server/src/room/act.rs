@@ -131,7 +131,7 @@ impl Act {
             Act::Show(Happening::Start) => "start",
             Act::Show(Happening::Ban) => "ban_room",
             Act::Show(Happening::Unban) => "unban_room",
-            Act::Show(Happening::End | Happening::Expire) => "end",
+            Act::Show(Happening::End | Happening::Expire | Happening::GiveUp) => "end",
             Act::Show(Happening::OnAir) => "on_air",
             Act::Show(Happening::OffAir) => "off_air",
             Act::Changed => "changed",

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
 use super::filter::{self, Everywhere, Filter};
+use super::lost::Lost;
 use super::rest::Rest;
 use super::{Effect, Outlet, Room, Whom, task};
 use crate::app::App;
@@ -45,6 +46,8 @@ pub struct Rooms {
     /// Words and links of the whole server.
     pub(super) everywhere: Everywhere,
     outlet: OnceLock<Arc<dyn Outlet>>,
+    /// Shows that wait for their stream.
+    pub(super) lost: Lost,
     pub(super) figures: Figures,
 }
 

@@ -17,18 +17,18 @@ use crate::show::on_air;
 
 /// A media playlist, as far as a test looks at it.
 #[derive(Debug, Default, Clone)]
-struct List {
+pub struct List {
     text: String,
     sequence: u64,
     discontinuities: u64,
     skipped: u64,
     target: f64,
     part_target: f64,
-    segments: Vec<Segment>,
+    pub segments: Vec<Segment>,
     /// Of the open segment.
     parts: Vec<Part>,
     hint: Option<String>,
-    ended: bool,
+    pub ended: bool,
 }
 
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -105,7 +105,7 @@ fn attributes(text: &str) -> BTreeMap<String, String> {
 }
 
 /// A player of one stream, which remembers where its playlist is.
-struct Player<'a> {
+pub struct Player<'a> {
     weir: &'a Weir,
     /// The path of the media playlist with its token.
     list: String,
@@ -113,7 +113,7 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn open(weir: &'a Weir, address: &str) -> Player<'a> {
+    pub fn open(weir: &'a Weir, address: &str) -> Player<'a> {
         let answer = fetch(weir, address);
         assert_eq!(answer.status, 200, "{address}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("application/vnd.apple.mpegurl"));
@@ -128,7 +128,7 @@ impl<'a> Player<'a> {
         fetch(self.weir, &resolve(&self.list, uri))
     }
 
-    fn list(&self) -> List {
+    pub fn list(&self) -> List {
         self.list_with("")
     }
 
@@ -144,7 +144,7 @@ impl<'a> Player<'a> {
     }
 
     /// The playlist, as soon as it is as wanted.
-    fn list_when(&self, what: &str, wanted: impl Fn(&List) -> bool) -> List {
+    pub fn list_when(&self, what: &str, wanted: impl Fn(&List) -> bool) -> List {
         let found = std::cell::RefCell::new(List::default());
         wait_for(what, || {
             *found.borrow_mut() = self.list();

@@ -39,6 +39,7 @@ mod replay;
 mod replay_page;
 mod room_events;
 mod room_hooks;
+mod room_life;
 mod room_numbers;
 mod room_page;
 mod rooms;

@@ -12,7 +12,7 @@ use crate::show::on_air;
 use crate::webhooks::webhook;
 
 /// Waits until this many events of this kind came, and gives the data of the last.
-fn data(receiver: &Receiver, kind: &str, count: usize) -> Value {
+pub fn data(receiver: &Receiver, kind: &str, count: usize) -> Value {
     let all = || receiver.heard().into_iter().filter(|heard| heard.kind() == kind).collect::<Vec<Heard>>();
     wait_for(&format!("{count} of {kind}"), || all().len() >= count);
     all().pop().expect("some").json()["data"].clone()

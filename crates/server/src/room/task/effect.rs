@@ -161,6 +161,7 @@ impl Task {
         });
         self.chat.set_state(after);
         self.room.open_likes(&self.about);
+        self.app.rooms.lost.note(&self.room.id, after, self.app.clock.now_ms());
         info!(room = %self.room.id, from = before.word(), to = after.word(), "the show");
         self.writer.put_state(&self.room.id, after, self.about.live_ms, self.about.ended_ms);
         if self.writer.wants(event::show_kind(before, after)) {

@@ -174,6 +174,12 @@ impl Rooms {
         query.fetch_all(&self.read).await
     }
 
+    /// The rooms whose show has lost its stream, however many.
+    pub async fn interrupted(&self) -> Result<Vec<String>> {
+        let query = sqlx::query_scalar("SELECT id FROM room WHERE state = 'interrupted'");
+        query.fetch_all(&self.read).await
+    }
+
     /// Rooms whose time is up and that are not over, some at a time.
     pub async fn due(&self, now_ms: i64) -> Result<Vec<String>> {
         let query = sqlx::query_scalar(
