@@ -20,13 +20,14 @@ export interface Addresses {
 /** The addresses that play `room`, all with the query that the page was opened with. */
 export function addresses(origin: Origin, room: Room, rtmpPort: number | null): Addresses {
   const secure = origin.protocol === 'https:';
-  const hls = `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.m3u8${room.query}`;
+  const hlsQuery = room.hlsQuery ?? room.query;
+  const hls = `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.m3u8${hlsQuery}`;
   const port = rtmpPort === 1935 ? '' : `:${rtmpPort}`;
   return {
     http: `${secure ? 'https' : 'http'}://${origin.host}/${room.path}.flv${room.query}`,
     ws: `${secure ? 'wss' : 'ws'}://${origin.host}/${room.path}.flv${room.query}`,
     hls,
-    fromStart: `${hls}${room.query ? '&' : '?'}from=start`,
+    fromStart: `${hls}${hlsQuery ? '&' : '?'}from=start`,
     rtmp: rtmpPort ? `rtmp://${origin.hostname}${port}/${room.path}${room.query}` : null,
   };
 }

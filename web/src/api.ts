@@ -81,8 +81,18 @@ const TIMEOUT_MS = 8_000;
 
 /** What is known about a room. It never throws: no network is an answer too. */
 export async function askRoom(room: Room): Promise<Answer> {
+  const { path, query, hlsQuery = query } = room;
+  // A signature over a path is told of that path alone.
+  const asked = [ask(path, query), hlsQuery === query ? null : ask(path, hlsQuery)] as const;
+  const [answer, hls] = await Promise.all(asked);
+  if (answer.kind !== 'live' || hls?.kind !== 'live') return answer;
+  const { hls: list, from_start } = hls.live.urls;
+  return { kind: 'live', live: { ...answer.live, urls: { ...answer.live.urls, hls: list, from_start } } };
+}
+
+async function ask(path: string, query: string): Promise<Answer> {
   try {
-    const response = await get(`/api/v1/live/${room.path}${room.query}`);
+    const response = await get(`/api/v1/live/${path}${query}`);
     const body: unknown = await response.json().catch(() => null);
     return understand(response.status, body);
   } catch {

@@ -52,7 +52,7 @@ export class LiveRoom {
 
   /** `asked` is the player that the page's address asks for: `ws`, `hls`, or `native` for the browser's own HLS. */
   constructor(
-    readonly room: Room,
+    public room: Room,
     asked: string | null,
     private readonly video: HTMLVideoElement,
     private readonly changed: () => void,
@@ -128,6 +128,12 @@ export class LiveRoom {
     this.attempt = 0;
     this.set({ is: 'connecting' });
     void this.ask();
+  }
+
+  /** Goes on with other signatures of the same stream. Who plays is left alone: they are for the next question and connection. */
+  sign(room: Room): void {
+    this.room = room;
+    if (this.state.is === 'refused') this.reload();
   }
 
   /** Plays over another protocol. */

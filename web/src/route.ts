@@ -13,6 +13,8 @@ export interface Room {
   name: string;
   /** The query of the address with its question mark, or nothing. It may hold a signature: it is passed on, never shown in a log. */
   query: string;
+  /** The query of HLS where it has one of its own: some signatures are over the path. */
+  hlsQuery?: string;
 }
 
 /** A room with its chat as its address names it. */

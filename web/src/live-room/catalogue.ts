@@ -53,9 +53,13 @@ export function askGoods(room: string): Promise<Goods[] | null> {
 
 /** The page that replays the show of a room, for this user; null when there is none yet. */
 export async function askReplayOf(room: string, token: string | null): Promise<string | null> {
-  const body = await ask(`/api/v1/rooms/${room}/public`, token);
-  const page = body?.replay;
+  const page = (await askPublic(room, token))?.replay;
   return typeof page === 'string' && page.startsWith('/replay/') ? page : null;
+}
+
+/** What a page is told of a room, for this user; null when the server does not answer. */
+export function askPublic(room: string, token: string | null): Promise<Record<string, unknown> | null> {
+  return ask(`/api/v1/rooms/${room}/public`, token);
 }
 
 async function list<T>(address: string, name: string): Promise<T[] | null> {

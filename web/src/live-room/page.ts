@@ -16,6 +16,7 @@ import { hostBar } from './host-bar';
 import './live-room.css';
 import './gifts.css';
 import { replayLink } from './replay-link';
+import { playPass, type Pass } from './pass';
 import { forgetToken, keepGuest, onNewToken, session } from './session';
 
 const TICK_MS = 500;
@@ -38,6 +39,13 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
   const top = header(true, () => render());
   const side = chatPanel(chat, where.id);
   const banners = giftBanners(chat);
+  const play = playPass(
+    where.id,
+    who.token,
+    where.query,
+    () => chat.serverNow,
+    () => soon(),
+  );
   const replay = replayLink(where.id, who.token, () => soon());
   const bar = hostBar(chat, side.tell);
   const say = (state: State): Words | null =>
@@ -77,12 +85,16 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
   /** The picture follows the show: there while it is on, gone before and after. */
   const follow = (covered: boolean) => {
     const stream = chat.room?.stream;
-    if (covered || !stream) {
-      if (live && covered) live.close();
-      if (covered) live = null;
-    } else if (!live || live.room.path !== streamOf(stream, where.query).path) {
+    play.render(!covered && stream !== undefined);
+    if (covered) {
       live?.close();
-      live = new LiveRoom(streamOf(stream, where.query), asked, video, soon);
+      live = null;
+    } else if (stream && play.pass) {
+      const found = streamOf(stream, play.pass);
+      if (live?.room.path !== found.path) {
+        live?.close();
+        live = new LiveRoom(found, asked, video, soon);
+      } else if (live.room.query !== found.query || live.room.hlsQuery !== found.hlsQuery) live.sign(found);
     }
   };
 
@@ -127,9 +139,9 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
 }
 
 /** The stream of a room, as the address of its own page would name it. */
-function streamOf(stream: string, query: string): Room {
+function streamOf(stream: string, { flv: query, hls: hlsQuery }: Pass): Room {
   const parts = stream.split('/');
   const name = parts.pop() ?? '';
   const found = route(roomAddress(parts.join('/'), name), query);
-  return found.page === 'room' ? found.room : { path: stream, name, query };
+  return { ...(found.page === 'room' ? found.room : { path: stream, name, query }), hlsQuery };
 }
