@@ -32,7 +32,7 @@ pub struct List {
 }
 
 #[derive(Debug, Default, Clone, PartialEq)]
-struct Segment {
+pub struct Segment {
     number: u64,
     uri: String,
     duration: f64,
