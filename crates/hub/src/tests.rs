@@ -586,7 +586,7 @@ fn tiny_messages_at_one_time_are_bounded_by_what_they_cost_in_memory() {
     let mut slow = show.feed();
     slow.keep_from(0);
     for _ in 0..4 {
-        (0..most).for_each(|_| drop(show.push(Kind::Audio, 0, tiny)));
+        (0..most).for_each(|_| _ = show.push(Kind::Audio, 0, tiny));
         slow.pull();
     }
     for feed in [slow, show.feed()] {
