@@ -24,13 +24,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::{Name, Phase, Stream};
+use media::sample::Config;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::secrets::Secrets;
 use audience::Audience;
 pub(crate) use container::Container;
@@ -86,7 +86,7 @@ pub struct Held {
 impl Hls {
     /// Nothing is packaged yet.
     pub fn new(
-        config: &Config,
+        config: &crate::config::Config,
         secrets: &Secrets,
         clock: &Clock,
         data: Option<&Path>,
@@ -156,6 +156,18 @@ impl Hls {
         self.lock().get(&(name.clone(), container)).cloned()
     }
 
+    /// The container for whoever names none: the configured one, or the other if that carries what the configured one does
+    /// not.
+    fn container_of(&self, stream: &Stream) -> Container {
+        let default = self.settings.container;
+        let headers = stream.headers();
+        let carried = |container: Container| {
+            let mut configs = headers.configs.iter().filter_map(Config::of);
+            configs.all(|config| container.carries(config.info.codec))
+        };
+        if !carried(default) && carried(default.other()) { default.other() } else { default }
+    }
+
     fn retire(&self, packager: &Packager) {
         packager.stop();
         self.numbering.raise(packager.shelf.numbers());
@@ -165,7 +177,11 @@ impl Hls {
         if self.settings.always && !app.drain.is_on() {
             let on_air = app.hub.on_air();
             for stream in on_air.iter().filter(|stream| stream.phase() == Phase::OnAir) {
-                self.package(stream, self.settings.container);
+                let container = self.container_of(stream);
+                let known = self.find(stream.name(), container);
+                if !known.is_some_and(|packager| packager.is_in_vain(stream)) {
+                    self.package(stream, container);
+                }
             }
         }
         let now_ms = self.clock.now_ms();
@@ -173,7 +189,7 @@ impl Hls {
         self.lock().retain(|_, packager| {
             short |= self.numbering.raise(packager.shelf.numbers());
             let is_needed = self.settings.always
-                && packager.container == self.settings.container
+                && packager.container == self.container_of(&packager.stream)
                 && packager.stream.phase() != Phase::Ended;
             let stays = is_needed || packager.idle_ms(now_ms) < self.settings.linger_ms;
             if !stays {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hub::{Feed, Phase, Profile, Stream, Wake};
+use hub::{Feed, Headers, Phase, Profile, Stream, Wake};
 use media::frame::{Kind, Role};
 use media::hls::{Goals, Numbers, Settings as WindowSettings, fitting_part_ms};
 use tokio::sync::{Notify, Semaphore};
@@ -31,6 +31,8 @@ pub(super) struct Packager {
     pub(super) stream: Arc<Stream>,
     pub(super) container: Container,
     pub(super) shelf: Arc<Shelf>,
+    /// What the stream's decoders were set up by when it began.
+    headers: Arc<Headers>,
     used_ms: AtomicU64,
     stop: Arc<Notify>,
 }
@@ -62,6 +64,7 @@ impl Packager {
             stream: stream.clone(),
             container,
             shelf: shelf.clone(),
+            headers: stream.headers(),
             used_ms: AtomicU64::new(clock.now_ms()),
             stop: stop.clone(),
         };
@@ -79,6 +82,14 @@ impl Packager {
             info!(stream = %name, container = container.name(), "packaging ends");
         });
         Arc::new(packager)
+    }
+
+    /// Whether the container does not carry what this stream still sends, so that another one would fail like this one.
+    pub(super) fn is_in_vain(&self, stream: &Arc<Stream>) -> bool {
+        let now = stream.headers();
+        let bodies =
+            |headers: &Headers| headers.configs.iter().map(|config| config.body.clone()).collect::<Vec<_>>();
+        Arc::ptr_eq(&self.stream, stream) && self.shelf.lacks_codec() && bodies(&self.headers) == bodies(&now)
     }
 
     /// Somebody asked for something.

@@ -296,17 +296,10 @@ impl<'a> Request<'a> {
         let codecs: Vec<Codec> =
             configs.iter().filter_map(Config::of).map(|config| config.info.codec).collect();
         let odd = |container: Container| codecs.iter().copied().find(|codec| !container.carries(*codec));
-        let default = self.hls.settings.container;
-        match asked {
-            Some(container) => match odd(container) {
-                Some(codec) => Err(refuse(container, codec)),
-                None => Ok(container),
-            },
-            None if odd(default).is_some() && odd(default.other()).is_none() => Ok(default.other()),
-            None => match odd(default) {
-                Some(codec) => Err(refuse(default, codec)),
-                None => Ok(default),
-            },
+        let container = asked.unwrap_or_else(|| self.hls.container_of(stream));
+        match odd(container) {
+            Some(codec) => Err(refuse(container, codec)),
+            None => Ok(container),
         }
     }
 

@@ -229,6 +229,11 @@ impl Shelf {
         self.lock().fault.is_some()
     }
 
+    /// Whether that is because the container does not carry a codec.
+    pub(super) fn lacks_codec(&self) -> bool {
+        matches!(self.lock().fault, Some(Fault::Codec(_)))
+    }
+
     /// The numbers that a successor goes on with.
     pub(super) fn numbers(&self) -> Numbers {
         let inner = self.lock();

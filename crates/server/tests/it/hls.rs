@@ -326,6 +326,38 @@ fn a_picture_alone_in_both_containers() {
     round_trip("mute", Version::Debian, &args, "avc1.42c00c", &["fmp4", "ts"]);
 }
 
+/// A stream that the configured container cannot carry is packaged from its beginning in the other one; one whose sound
+/// only shows itself in its packets is tried once.
+#[test]
+fn what_is_packaged_always_is_packaged_in_a_container_that_carries_it_and_not_tried_in_vain() {
+    let weir = Weir::with(&[("hls.container", "ts"), ("hls.mode", "always")]);
+    let mut publisher = Publisher::connect(&weir.rtmp_url("live/a")).expect("a publisher");
+    publisher
+        .send(media::frame::Kind::Video, 0, &b"\x90av01\x81\x00\x0c\x00"[..].to_vec().into())
+        .expect("sent");
+    for time in [0, 500] {
+        let key = [&b"\x91av01"[..], &[0x0a, 1, 2, 3]].concat();
+        publisher.send(media::frame::Kind::Video, time, &key.into()).expect("sent");
+    }
+    weir.wait_on_air("live/a");
+    weir.wait_for("bytes in the other container", || weir.app().hls.held().bytes > 0);
+    assert_eq!(weir.app().hls.held().packagers, 1, "and nothing in the configured one");
+
+    let weir = Weir::with(&[("hls.container", "fmp4"), ("hls.mode", "always")]);
+    let mut publisher = Publisher::connect(&weir.rtmp_url("live/a")).expect("a publisher");
+    for time in (0..1_000).step_by(20) {
+        publisher.send(media::frame::Kind::Audio, time, &vec![0x2F, 0xFF, 0xFB, 0x90].into()).expect("sent");
+    }
+    weir.wait_on_air("live/a");
+    let stream = weir.app().hub.find(&hub::Name::new("live/a")).expect("on air");
+    weir.wait_for("the packager's failure", || weir.app().hls.held().packagers == 1 && stream.readers() == 0);
+    // Over several looks at what is to be packaged.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        assert_eq!(stream.readers(), 0, "it is packaged again in vain");
+    }
+}
+
 #[test]
 fn what_a_container_cannot_carry_is_said_and_the_other_is_taken_where_none_was_asked_for() {
     let weir = Weir::with(&[("hls.container", "ts")]);
