@@ -49,9 +49,15 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// Decides on a client that comes, for every transport alike. Where no hook is configured, it waits for nothing.
+/// Decides on a client that comes, for every transport alike. Where no hook is configured, a player
+/// waits for nothing, and a publisher for what its rooms say.
 pub async fn enter(app: &App, asked: &Asked<'_>, visitor: &Visitor<'_>) -> Result<Admitted, Refused> {
     let mut admitted = app.admission.admit(asked)?;
+    if asked.action == Action::Push
+        && let Some(refused) = crate::room::closed(app, &admitted.name).await
+    {
+        return Err(refused);
+    }
     let came = Came {
         client: visitor.client.map_or_else(|| app.sessions.client_of(visitor.id), str::to_owned),
         host: asked.host.to_owned(),

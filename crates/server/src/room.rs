@@ -12,6 +12,7 @@
 mod act;
 mod filter;
 mod follow;
+mod gate;
 mod lost;
 mod registry;
 mod rest;
@@ -38,6 +39,7 @@ use crate::hooks::Decision;
 
 pub use act::{Act, By, Refusal, lift_everywhere, run as act, sanction_everywhere};
 pub use follow::run as follow;
+pub use gate::closed;
 pub use lost::run as give_up;
 pub use registry::Rooms;
 pub use task::Effect;

@@ -60,6 +60,9 @@ faults! {
     RoomBanned 409 "room_banned"
         "the room is banned: take the ban back first"
         "房间已被封禁：请先解除封禁";
+    RoomNotOpen 409 "room_not_open"
+        "the room's time has not come, or is over: change valid_from or valid_until first"
+        "不在房间的有效期内：请先修改 valid_from 或 valid_until";
     NoMessage 404 "no_message"
         "there is no message of this number, or it was recalled"
         "没有这条消息，或已被撤回";

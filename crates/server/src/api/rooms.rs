@@ -649,6 +649,9 @@ fn show(call: &Call, happening: Happening) -> Answer {
         Refused::Ended => Fault::RoomEnded.answer(),
         Refused::Banned => Fault::RoomBanned.answer(),
     })?;
+    if happening == Happening::Start && !about.is_valid_at(call.app.clock.unix_ms()) {
+        return Err(Fault::RoomNotOpen.answer());
+    }
     act(call, Act::Show(happening))?;
     // The state is written by the room, after everybody in it was told.
     if let Some(store) = call.app.rooms.store() {

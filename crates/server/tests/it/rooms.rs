@@ -8,6 +8,8 @@ use control::room::show::Happening;
 use serde_json::{Value, json};
 use testkit::chat::ChatClient;
 use testkit::http::{self, Answer};
+use testkit::publisher::Publisher;
+use testkit::viewer::Viewer;
 use weir::identity::Wish;
 use weir::operator::keys::{self, Scope};
 use weir::room::{Act, By, act};
@@ -16,6 +18,7 @@ use weir::store::{Recording, State};
 
 use crate::api::{Api, assert_error, conforms, json, said};
 use crate::harness::wait_for;
+use crate::show::on_air;
 
 /// A server with a key for rooms, and one room.
 struct Backend {
@@ -26,7 +29,11 @@ struct Backend {
 
 impl Backend {
     fn new() -> Backend {
-        let api = Api::with(&[("push.scheme", "tencent"), ("play.scheme", "tencent")]);
+        Backend::with(&[("push.scheme", "tencent"), ("play.scheme", "tencent")])
+    }
+
+    fn with(set: &[(&str, &str)]) -> Backend {
+        let api = Api::with(set);
         let made = keys::create(api.data.path(), "shop", Scope::RoomsWrite, "2030-01-01T00:00:00Z".into());
         let key = made.expect("a key").expose().to_owned();
         let document = api.document();
@@ -99,6 +106,44 @@ impl Backend {
         wait_for("the history", || holds(&items()));
         items()
     }
+}
+
+#[test]
+fn a_room_is_pushed_to_in_its_time_only_and_a_banned_one_never() {
+    let backend = Backend::with(&[]);
+    let weir = &backend.api.weir;
+    let open = |from: i64, until: i64| {
+        let now = weir.clock.unix_seconds();
+        let window =
+            json!({"valid_from": (now + from).to_string(), "valid_until": (now + until).to_string()});
+        backend.done(200, "PUT", "rooms/r1", "/rooms/{room}", window);
+    };
+    let refused = || format!("{:#}", Publisher::connect(&weir.rtmp_url("live/r1")).err().expect("a refusal"));
+    let state = || backend.done(200, "GET", "rooms/r1", "/rooms/{room}", Value::Null)["state"].clone();
+    open(3_600, 7_200);
+    let told = refused();
+    assert!(told.contains("valid_from") && told.contains("不在直播有效期内"), "{told}");
+    assert_error(&backend.ask("POST", "rooms/r1/start", &Value::Null), 409, "room_not_open");
+
+    open(-3_600, 3_600);
+    let mut publisher = on_air(weir, "live/r1");
+    let mut viewer = Viewer::open(&weir.flv_url("live/r1")).expect("a viewer");
+    wait_for("the show", || state() == "live");
+    weir.clock.set_unix_ms(weir.clock.unix_ms() + 3_601_000);
+    while viewer.next().expect("an end in good order").is_some() {}
+    let reason = publisher.ended().expect("a reason");
+    assert!(reason.contains("the show was ended"), "{reason}");
+    assert_eq!(state(), "ended");
+    assert_error(&backend.ask("POST", "rooms/r1/start", &Value::Null), 409, "room_not_open");
+
+    open(-3_600, 3_600);
+    backend.post("start", Value::Null);
+    backend.post("ban", Value::Null);
+    let told = refused();
+    assert!(told.contains("is banned") && told.contains("封禁"), "{told}");
+    backend.post("unban", Value::Null);
+    backend.post("start", Value::Null);
+    drop(on_air(weir, "live/r1"));
 }
 
 fn texts(items: &[Value]) -> Vec<&str> {

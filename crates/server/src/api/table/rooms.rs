@@ -24,6 +24,7 @@ const ALL: &[(u16, &str)] = &[NO_ROOMS, DATABASE];
 const BAD_TOKEN: (u16, &str) = (401, "`bad_token`: the user token is not good; the message says why");
 const ENDED: (u16, &str) = Fault::RoomEnded.told();
 const BANNED: (u16, &str) = Fault::RoomBanned.told();
+const NOT_OPEN: (u16, &str) = Fault::RoomNotOpen.told();
 const NO_GOODS: (u16, &str) = Fault::NoGoods.told();
 
 const TIME: Value = Value::Number(0, i64::MAX as u64);
@@ -137,7 +138,7 @@ pub(super) const ROOMS: &[Operation] = &[
         )
     },
     Operation {
-        faults: &[NO_ROOM, BANNED, NO_ROOMS, DATABASE],
+        faults: &[NO_ROOM, BANNED, NOT_OPEN, NO_ROOMS, DATABASE],
         ..operation(
             (Method::Post, "rooms/{room}/start", "startRoom"),
             (
