@@ -53,7 +53,7 @@ pub enum Farewell {
 }
 
 /// What a viewer asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     /// Stop or go on sending (RTMP `pause`).
     Pause(bool),
@@ -63,6 +63,8 @@ pub enum Ask {
     Video(bool),
     /// End the connection.
     Leave,
+    /// End the connection after this answer, which its protocol has for a goodbye.
+    Close(Bytes),
 }
 
 /// One viewer's side of a wire format.

@@ -267,6 +267,12 @@ impl Viewer {
         for ask in asks {
             match (ask, &mut self.cursor) {
                 (Ask::Leave, _) => return Fate::Gone,
+                (Ask::Close(answer), _) => {
+                    self.owe(answer);
+                    // One that does not read it goes without.
+                    let _ = self.flush(self.last_progress_ms);
+                    return Fate::Gone;
+                }
                 (Ask::Pause(paused), _) => {
                     self.paused = paused;
                     if !paused {

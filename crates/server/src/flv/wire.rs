@@ -96,7 +96,7 @@ impl Egress for FlvEgress {
         for seen in self.websocket.handle_input(input)? {
             match seen {
                 websocket::Seen::Ping(pong) => out.push(pong),
-                websocket::Seen::Close => asks.push(Ask::Leave),
+                websocket::Seen::Close => asks.push(Ask::Close(websocket::close(1000, "goodbye"))),
             }
         }
         Ok(())

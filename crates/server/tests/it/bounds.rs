@@ -246,6 +246,18 @@ fn header_and_idle_timeouts_end_slow_and_silent_http_connections() {
 }
 
 #[test]
+fn a_web_socket_player_that_says_goodbye_is_answered() {
+    let weir = Weir::with(&[]);
+    let _publisher = on_air(&weir, "live/a");
+    let mut viewer = Viewer::open(&weir.ws_url("live/a")).expect("a viewer");
+    weir.wait_viewers("live/a", 1);
+    // A masked Close with code 1000.
+    viewer.send_raw(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8]).expect("sent");
+    while viewer.next().expect("an end in good order").is_some() {}
+    assert_eq!(viewer.reason(), Some("goodbye"), "RFC 6455 section 5.5.1 has a Close answered by a Close");
+}
+
+#[test]
 fn a_web_socket_frame_has_a_bound() {
     let weir = Weir::with(&[]);
     let _publisher = on_air(&weir, "live/a");
