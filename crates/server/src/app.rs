@@ -478,15 +478,16 @@ impl App {
         *self.cors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Cors { origins });
     }
 
-    /// Reads the certificate again, from where `tls` says. Without TLS since the start there is nothing to do.
-    pub(crate) fn reload_certificate(&self, tls: &config::Tls) -> anyhow::Result<()> {
+    /// Reads the certificate again, from where `tls` says. Returns whether it is in force: to begin with TLS, or to end it,
+    /// takes a restart.
+    pub(crate) fn reload_certificate(&self, tls: &config::Tls) -> anyhow::Result<bool> {
         anyhow::ensure!(
             self.acme.is_none() || tls_files(tls).is_none(),
             "tls.cert_file: this server was started with acme.domains, so a certificate from files waits for a restart"
         );
         match (&self.certificate, tls_files(tls)) {
-            (Some(certificate), Some(files)) => certificate.reload(files),
-            _ => Ok(()),
+            (Some(certificate), Some(files)) => certificate.reload(files).map(|()| true),
+            _ => Ok(false),
         }
     }
 

@@ -76,7 +76,7 @@ impl Reload {
         let authority = config.authority(&self.secrets)?;
         let identity = Identity::new(&config, &self.secrets)?;
         let wechat = wechat::Settings::new(&config.wechat)?;
-        app.reload_certificate(&config.tls)?;
+        let has_certificate = app.reload_certificate(&config.tls)?;
         app.set_identity(identity);
         app.wechat.reload(wechat);
         app.admission.replace(authority);
@@ -88,7 +88,9 @@ impl Reload {
         app.rooms.set_links(config.chat.rule().unwrap_or_default());
         app.set_cors(config.http.cors_origins);
         let changed = in_force.changed(&layers);
-        let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));
+        let is_tls = |key: &str| key.starts_with("tls.");
+        let is_live =
+            |key: &String| LIVE.iter().any(|live| key.starts_with(live)) && (has_certificate || !is_tls(key));
         let (applied, needs_restart) = changed.into_iter().partition(is_live);
         let outcome = Outcome { applied, needs_restart };
         info!(applied = ?outcome.applied, needs_restart = ?outcome.needs_restart, "the configuration was read again");

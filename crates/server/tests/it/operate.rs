@@ -89,6 +89,20 @@ fn a_reload_changes_the_rules_for_those_who_come_and_touches_nobody_who_is_there
 }
 
 #[test]
+fn a_certificate_for_a_server_that_began_without_one_waits_for_a_restart() {
+    let folder = Folder::new("reload-tls");
+    let file = folder.file("weir.toml");
+    std::fs::write(&file, "").unwrap();
+    let weir = Weir::with(&[]);
+    weir.reload_from(&file, &[]);
+    let certificate = crate::tls::Certificate::new();
+    let (cert, key) = (certificate.cert_file(), certificate.key_file());
+    std::fs::write(&file, format!("[tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n")).unwrap();
+    let outcome = weir.app().reload().unwrap();
+    assert_eq!((outcome.applied.len(), outcome.needs_restart.len()), (0, 2), "{outcome:?}");
+}
+
+#[test]
 fn what_was_forbidden_while_the_server_ran_stays_forbidden_and_what_the_file_forbade_is_up_to_the_file() {
     let folder = Folder::new("forbid");
     let file = folder.file("weir.toml");

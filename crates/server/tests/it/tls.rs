@@ -64,6 +64,11 @@ impl Certificate {
         &self.cert
     }
 
+    /// The file with its key.
+    pub fn key_file(&self) -> &str {
+        &self.key
+    }
+
     /// A client that trusts it, for one protocol above TLS or none.
     pub fn connector(&self, protocol: &str) -> TlsConnector {
         let mut roots = RootCertStore::empty();
