@@ -1,6 +1,7 @@
 //! The fan-out over real sockets, with a wire format made for the purpose: `length, role, time, body`.
 
 mod allocations;
+mod tls;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -103,7 +103,7 @@ impl Viewer {
 
     /// Whether the server owes it bytes or frames that its socket did not take.
     pub(super) fn is_blocked(&self) -> bool {
-        !self.writable
+        !self.writable || self.socket.has_unsent()
     }
 
     /// The first frame that it has not been sent, or nothing (`u64::MAX`) when it is up to date or wants none.

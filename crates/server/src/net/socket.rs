@@ -101,12 +101,14 @@ impl Socket {
         }
     }
 
-    /// Says that nothing more will be written.
+    /// Says that nothing more will be written. Where the kernel has no room for saying it, call it again when it has.
     pub fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }
-        let _ = self.flush();
+        if self.flush().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            return;
+        }
         // The peer may be gone already, which is as good.
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
