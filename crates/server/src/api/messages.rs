@@ -37,12 +37,13 @@ impl Shape for Item {
 pub(super) enum Voice {
     Room,
     Host,
+    Operator,
     User,
 }
 
 impl Shape for Voice {
     fn schema(_known: &mut Schemas) -> Value {
-        json!({"type": "string", "enum": ["room", "host", "user"]})
+        json!({"type": "string", "enum": ["room", "host", "operator", "user"]})
     }
 }
 
@@ -65,9 +66,10 @@ impl Shape for Kind {
 shape! {
     /// Something to say. It is held to no rate and no word list.
     in struct MessageWish {
-        /// `room` (when left out): the room itself. `host`: its host. `user`: whoever `from` says.
+        /// `room` (when left out): the room itself. `host`: its host. `operator`: whoever runs the server, under the name that
+        /// `from` says. `user`: whoever `from` says.
         voice: Option<Voice>,
-        /// Who says it, with `user`.
+        /// Who says it, with `user` and `operator`.
         from: Option<PersonWish>,
         /// `text` when left out; `notice` is shown as an announcement.
         kind: Option<Kind>,
@@ -179,14 +181,15 @@ pub(super) fn say(call: &Call) -> Answer {
     let from = match (wish.voice.unwrap_or(Voice::Room), wish.from) {
         (Voice::Room, None) => None,
         (Voice::Host, None) => Some(Author::from(&about.host)),
+        (Voice::Operator, Some(person)) => Some(author(person, Role::Operator)?),
         (Voice::User, Some(person)) => {
             let said = author(person, Role::Viewer)?;
             Some(Author { role: about.role_of(&said.id, Role::Viewer), ..said })
         }
         _ => {
             return Err(bad(
-                "from belongs to the voice `user`, and to no other",
-                "from 须与 voice 为 user 同时给出",
+                "from belongs to the voices `user` and `operator`, and to no other",
+                "from 须与 voice 为 user 或 operator 同时给出",
             ));
         }
     };

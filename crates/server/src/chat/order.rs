@@ -11,7 +11,7 @@ use super::asked::Order as Asked;
 use super::{Inbox, Key, Order, wire};
 use crate::app::App;
 use crate::gift;
-use crate::room::{Act, By, Room, act};
+use crate::room::{Act, By, Refusal, Room, act};
 
 /// Longest reason, in characters.
 pub(super) const REASON_MAX: usize = 200;
@@ -31,7 +31,7 @@ pub(super) async fn carry_out(
     inbox: Arc<Inbox>,
     key: Key,
     room: Arc<Room>,
-    user: Arc<str>,
+    (user, role): (Arc<str>, Role),
     cid: String,
     asked: Asked,
 ) {
@@ -39,8 +39,11 @@ pub(super) async fn carry_out(
     let told = match understand(asked) {
         Err(why) => wire::reject_frame(Some(&cid), &Reject::new(Code::Bad), Some(&why)),
         Ok(asked) => {
-            let done = act(&app, &room.id, &By::User(user.to_string()), asked).await;
-            wire::answer(&cid, &done.map_err(crate::room::Refusal::reject))
+            let done = match outranks(&app, &room, role, &asked).await {
+                Ok(()) => act(&app, &room.id, &By::User(user.to_string()), asked).await,
+                Err(refusal) => Err(refusal),
+            };
+            wire::answer(&cid, &done.map_err(Refusal::reject))
         }
     };
     inbox.order(Order::Tell(key, told));
@@ -59,6 +62,18 @@ pub(super) async fn claim(
     let Some(app) = app.upgrade() else { return };
     let done = gift::claim(&app, &room, &user, &gift).await;
     inbox.order(Order::Tell(key, wire::answer(&cid, &done)));
+}
+
+/// Nobody is put out, muted, banned or hidden by one of their own rank or below: an assistant has no way to take the show from
+/// its host.
+async fn outranks(app: &App, room: &Room, role: Role, asked: &Act) -> Result<(), Refusal> {
+    let (Act::Kick(whom) | Act::Sanction { subject: Subject::User(whom), .. }) = asked else { return Ok(()) };
+    let store = app.rooms.store().ok_or_else(|| Reject::until(Code::Unavailable, 2_000))?;
+    let about = store.rooms.about(&room.id).await?.ok_or_else(|| Reject::new(Code::NotFound))?;
+    match about.role_of(whom, Role::Viewer) < role {
+        true => Ok(()),
+        false => Err(Reject::new(Code::NotAllowed).into()),
+    }
 }
 
 fn understand(asked: Asked) -> Result<Act, String> {

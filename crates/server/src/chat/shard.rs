@@ -412,7 +412,15 @@ impl Shard {
                 self.tell(key, wire::reject_frame(Some(&cid), &reject, None));
             }
             Asked::Do(cid, asked) => {
-                self.runtime.spawn(order::carry_out(self.app.clone(), inbox, key, room, user, cid, asked));
+                self.runtime.spawn(order::carry_out(
+                    self.app.clone(),
+                    inbox,
+                    key,
+                    room,
+                    (user, role),
+                    cid,
+                    asked,
+                ));
             }
             Asked::Share => room.count(Counted::Share),
             Asked::Goods(id) => room.count(Counted::Goods(id)),

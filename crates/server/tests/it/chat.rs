@@ -228,6 +228,44 @@ fn the_host_ends_the_show_for_everybody_and_nobody_else_does() {
 }
 
 #[test]
+fn who_may_what_is_as_the_table_of_roles_says() {
+    let data = Folder::new("chat");
+    let weir = Weir::start_in(data.path(), &[]);
+    let store = weir.app().rooms.store().expect("a database").clone();
+    let mut about = room("r1", Settings::default());
+    about.crew.push(("guest-star".into(), Role::CoHost));
+    assert!(weir.block_on(async move { store.rooms.create(&about).await }).expect("a room"));
+    let names = ["a", "helper", "guest-star", "host"];
+    let mut all = names.map(|who| enter(&weir, who));
+    let roles: Vec<_> = all.iter().map(|one| one.welcome["you"]["role"].clone()).collect();
+    assert_eq!(roles, ["viewer", "assistant", "cohost", "host"]);
+    // What is ordered, by whom of the four it may be.
+    let table = [
+        (json!({"what": "slow", "seconds": 0}), [false, true, true, true]),
+        (json!({"what": "mute", "user": "b"}), [false, true, true, true]),
+        (json!({"what": "mute", "user": "helper"}), [false, false, true, true]),
+        (json!({"what": "unmute", "user": "helper"}), [false, true, true, true]),
+        (json!({"what": "ban", "user": "guest-star"}), [false, false, false, true]),
+        (json!({"what": "unban", "user": "guest-star"}), [false, true, false, true]),
+        (json!({"what": "kick", "user": "host"}), [false, false, false, false]),
+        (json!({"what": "end"}), [false, false, false, true]),
+    ];
+    for (number, (order, may)) in table.into_iter().enumerate() {
+        for (at, (one, may)) in all.iter_mut().zip(may).enumerate() {
+            // Whoever is banned is gone, and asks nothing more.
+            if number >= 5 && names[at] == "guest-star" {
+                continue;
+            }
+            let mut frame = json!({"t": "do", "cid": format!("{number}-{at}")});
+            frame.as_object_mut().unwrap().extend(order.as_object().unwrap().clone());
+            let answer = one.ask(&frame).unwrap();
+            assert_eq!(answer["t"] == "ack", may, "{}: {order}: {answer}", names[at]);
+            assert!(may || answer["code"] == "not_allowed", "{answer}");
+        }
+    }
+}
+
+#[test]
 fn the_host_s_side_keeps_order() {
     let (_data, weir) = with_room(Settings::default());
     let (mut a, mut host) = (enter(&weir, "a"), enter(&weir, "host"));

@@ -375,6 +375,22 @@ fn a_backend_speaks_recalls_pins_and_reads_what_was_said() {
 }
 
 #[test]
+fn the_operator_speaks_as_such_where_nobody_else_may() {
+    let backend = Backend::new();
+    let mut viewer = backend.enter("u1");
+    let silent = json!({"settings": {"silent": true}});
+    backend.done(200, "PUT", "rooms/r1", "/rooms/{room}", silent);
+    viewer.wait_item(|item| item["event"] == "silence").expect("everybody is told");
+    assert_eq!(viewer.say("c1", "a").expect("an answer")["code"], "muted");
+    let said = json!({"voice": "operator", "from": {"id": "staff", "name": "官方"}, "text": "请文明发言"});
+    backend.post("messages", said);
+    let heard = viewer.wait_item(|item| item["text"] == "请文明发言").expect("it is said");
+    assert_eq!((&heard["from"]["id"], &heard["from"]["role"]), (&json!("staff"), &json!("operator")));
+    let nobody = json!({"voice": "operator", "text": "a"});
+    assert_error(&backend.ask("POST", "rooms/r1/messages", &nobody), 400, "bad_value");
+}
+
+#[test]
 fn what_waits_for_a_look_is_said_as_it_was_sent() {
     let backend = Backend::new();
     let words = json!({"words": [{"word": "私聊", "action": "hold"}]});
