@@ -145,6 +145,40 @@ await run(async (browser, check) => {
   await chip.click();
   await chip.waitFor({ state: 'hidden' });
 
+  // What the room itself announces.
+  await api('POST', 'rooms/demo/messages', { kind: 'notice', text: '五分钟后抽奖' });
+  await Promise.all(everybody.map(({ page }) => page.locator('.said-line[data-kind=notice] .said', { hasText: '五分钟后抽奖' }).waitFor(PATIENCE)));
+  const notice = host.page.locator('.said-line[data-kind=notice]');
+  check('a notice is named as one', (await notice.locator('.role').textContent()) === '公告' && (await notice.locator('.name').count()) === 0, await notice.innerHTML());
+
+  // Before a show: when it begins, and the chat. And all of it in English.
+  const wish = { id: 'later', title: '秋季新品', host: { id: 'demo-host', name: '主播' }, starts_at: new Date(Date.now() + 3_725_000).toISOString() };
+  await api('POST', 'rooms', wish);
+  for (const [locale, starts, hint, badge, guests] of [
+    ['zh-CN', /开播$/, '停在这里就好，开播后自动播放', '直播中', '登录后可以发言'],
+    ['en-US', /^Starts /, 'Just stay here: it starts by itself', 'LIVE', 'Sign in to chat'],
+  ])
+    for (const { name, ...window } of WINDOWS) {
+      const waits = await open(browser, origin, { ...window, locale });
+      await waits.page.goto(`${origin}/r/later`);
+      await waits.page.locator('.curtain h2', { hasText: starts }).waitFor(PATIENCE);
+      const units = await waits.page.locator('.countdown:not(.sums) b:visible').allTextContents();
+      check(`${locale}: it counts down`, units.length === 3 && units[0] === '01', units);
+      check(`${locale}: it says to stay`, (await waits.page.locator('.curtain p').first().textContent()) === hint);
+      await waits.page.screenshot({ path: `${out}/room-waiting-${locale}-${name}.png`, animations: 'disabled' });
+      await waits.page.goto(`${origin}/r/demo`);
+      await waits.page.locator('.host-bar .badge', { hasText: badge }).waitFor(PATIENCE);
+      check(`${locale}: a guest is told how to write`, (await waits.page.locator('.blocked').textContent()) === guests);
+      await reads(waits.page, '五分钟后抽奖');
+      await waits.page.waitForFunction(() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames > 10, null, { timeout: 30_000 });
+      await waits.page.screenshot({ path: `${out}/room-live-${locale}-${name}.png`, animations: 'disabled' });
+      const own = await waits.page.evaluate(() => [...document.querySelectorAll('button, [aria-label], .chat-head')].map((one) => `${one.getAttribute('aria-label') ?? ''}${one.children.length ? '' : one.textContent}`).filter((text) => /[\u4e00-\u9fff]/.test(text) && text !== '中文'));
+      if (locale === 'en-US') check('no button speaks Chinese to English readers', own.length === 0, own);
+      check(`${locale}: no error in the page`, waits.errors.length === 0, waits.errors);
+      check(`${locale}: nothing sticks out sideways`, (await sideways(waits.page)) <= 0);
+      await waits.page.close();
+    }
+
   const before = await lines(viewer.page);
   await viewer.page.reload();
   await reads(viewer.page, '还有问题吗？');
@@ -176,6 +210,7 @@ await run(async (browser, check) => {
   await host.page.locator('.ask .danger').click();
   await host.page.locator('.curtain h2', { hasText: '直播已结束' }).waitFor(PATIENCE);
   await guest.page.locator('.curtain h2', { hasText: '直播已结束' }).waitFor(PATIENCE);
+  check('the end is named beside the host', (await guest.page.locator('.host-bar .badge').textContent()) === '已结束');
   const again = guest.page.locator('.replay-link');
   await again.waitFor(PATIENCE);
   check('the end leads to the replay', (await again.getAttribute('href')) === `/replay/${recording}?room=demo`, await again.getAttribute('href'));

@@ -128,6 +128,6 @@ export function chatPanel(
 /** `小红 等 39 人进入直播间`. */
 function enteredWords({ names, count: all }: Entered): string {
   const first = names[0];
-  if (first === undefined) return text('joinedCount', all);
+  if (first === undefined) return all > 1 ? text('joinedCount', all) : text('joinedGuest');
   return all > 1 ? text('joinedMany', first, all) : text('joinedOne', first);
 }

@@ -50,7 +50,8 @@ export function hostBar(
     setText(name, room.host.name);
     setText(title, room.title);
     const on = room.state === 'live' || room.state === 'interrupted';
-    setText(badge, text(on ? 'live' : 'offAir'));
+    const over = room.state === 'ended' || room.state === 'banned';
+    setText(badge, text(on ? 'live' : over ? 'over' : 'offAir'));
     setAttribute(badge, 'data-on', String(on));
     const number = count(counters.online, current() === 'zh');
     setText(people, number);

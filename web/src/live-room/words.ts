@@ -18,6 +18,7 @@ export const ROOM_STRINGS = {
   assistant: ['助理', 'Mod'],
   operator: ['官方', 'Staff'],
   you: ['我', 'Me'],
+  over: ['已结束', 'ENDED'],
   notice: ['公告', 'Notice'],
   pinned: ['置顶', 'Pinned'],
   unpin: ['取消置顶', 'Unpin'],
@@ -42,6 +43,7 @@ export const ROOM_STRINGS = {
 
   joinedOne: ['{0} 来了', '{0} joined'],
   joinedMany: ['{0} 等 {1} 人进入直播间', '{0} and others, {1} in all, joined'],
+  joinedGuest: ['一位游客进入直播间', 'A guest joined'],
   joinedCount: ['{0} 位游客进入直播间', '{0} guests joined'],
   wasMuted: ['有观众被禁言', 'A viewer was muted'],
   wasUnmuted: ['有观众被解除禁言', 'A viewer may speak again'],
