@@ -77,5 +77,6 @@ fn a_viewer_that_reads_late_gets_the_end_whole() {
     near.read_to_end(&mut all).expect("the end of TLS, and not only of TCP");
     let last = message(END, 0, b"Ended(Finished)");
     assert!(all.len() > picture.len() && all.ends_with(&last), "{} bytes came", all.len());
+    drop(near);
     world.fanout.stop();
 }
