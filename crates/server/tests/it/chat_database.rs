@@ -62,7 +62,7 @@ fn a_database_that_is_locked_holds_up_no_picture_and_no_chat_and_loses_nothing()
         );
         second += 1;
         let text = format!("message {}", number + 1);
-        let ack = a.say(&text, &text).unwrap();
+        let ack = a.say(&format!("c{second}"), &text).unwrap();
         match ack["t"].as_str() {
             Some("ack") => {
                 number += 1;
@@ -110,7 +110,7 @@ fn a_kill_loses_no_more_than_the_last_second_of_the_chat() {
                     ChatClient::enter(addr, &json!({"room": "r1", "token": token})).expect("a welcome");
                 for number in 0.. {
                     let text = format!("{user}: {number}");
-                    let Ok(ack) = client.say(&text, &text) else { break };
+                    let Ok(ack) = client.say(&format!("c{number}"), &text) else { break };
                     if let Some(seq) = ack["seq"].as_u64() {
                         acked.lock().expect("acks").push((seq, text, Instant::now()));
                         let is_old = began.elapsed() < Duration::from_secs(2);
