@@ -49,6 +49,9 @@ export class LiveRoom {
   /** Answers to earlier questions than the last are dropped. */
   private question = 0;
   private answeredAt = 0;
+  private ended = false;
+  /** Takes the listeners of the page back. */
+  private readonly off: (() => void)[] = [];
 
   /** `asked` is the player that the page's address asks for: `ws`, `hls`, or `native` for the browser's own HLS. */
   constructor(
@@ -59,11 +62,11 @@ export class LiveRoom {
   ) {
     this.native = asked === 'native';
     this.wanted = asked === 'ws' ? 'ws' : asked === 'hls' || this.native ? 'hls' : 'http';
-    document.addEventListener('visibilitychange', () => this.visibility());
-    window.addEventListener('online', () => this.player || this.reload());
-    window.addEventListener('pagehide', () => this.close());
+    this.on(document, 'visibilitychange', () => this.visibility());
+    this.on(window, 'online', () => this.player || this.reload());
+    this.on(window, 'pagehide', () => this.close());
     // From the back-forward cache the page comes as it was left: closed.
-    window.addEventListener('pageshow', (event) => event.persisted && this.reload());
+    this.on(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && this.reload());
     void this.ask();
   }
 
@@ -196,8 +199,15 @@ export class LiveRoom {
     return choose(offer, { line, rewound, flvFailed, native }, this.browser);
   }
 
+  /** Calls `act` at each `event` until the end. An AbortSignal would do it too, but not in Safari 14. */
+  private on(target: EventTarget, event: string, act: (event: Event) => void): void {
+    target.addEventListener(event, act);
+    this.off.push(() => target.removeEventListener(event, act));
+  }
+
   private async ask(): Promise<void> {
     clearTimeout(this.timer);
+    if (this.ended) return;
     const mine = ++this.question;
     const answer = await askRoom(this.room);
     if (mine !== this.question) return;
@@ -334,6 +344,14 @@ export class LiveRoom {
     this.question++;
     this.stalls.forget();
     this.drop();
+  }
+
+  /** Closes for good: the video element is another room's from here on, and nothing brings this one back. */
+  end(): void {
+    this.ended = true;
+    this.off.forEach((remove) => remove());
+    clearTimeout(this.unseenTimer);
+    this.close();
   }
 
   private set(state: State): void {

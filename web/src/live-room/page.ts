@@ -87,12 +87,12 @@ export function showPage(page: HTMLElement, where: ShowRoom, asked: string | nul
     const stream = chat.room?.stream;
     play.render(!covered && stream !== undefined);
     if (covered) {
-      live?.close();
+      live?.end();
       live = null;
     } else if (stream && play.pass) {
       const found = streamOf(stream, play.pass);
       if (live?.room.path !== found.path) {
-        live?.close();
+        live?.end();
         live = new LiveRoom(found, asked, video, soon);
       } else if (live.room.query !== found.query || live.room.hlsQuery !== found.hlsQuery) live.sign(found);
     }
