@@ -15,6 +15,8 @@ const HURRY = 1.1;
 const TICK_MS = 500;
 /** Looks in a row that find it too far behind before it jumps: after a jump it takes a moment to load. */
 const LATE_LOOKS = 4;
+/** A decoder that went on for this long after it stumbled may stumble again. */
+const GOOD_MS = 10_000;
 
 /** Where to begin. */
 export type Start =
@@ -28,7 +30,7 @@ export type Start =
 export class HlsPlayer implements Playback {
   private hls: Hls | null = null;
   private dead = false;
-  private recovered = false;
+  private recoveredAt = -Infinity;
   /** Whether it is to be at the newest picture. */
   private following: boolean;
   private late = 0;
@@ -198,15 +200,17 @@ export class HlsPlayer implements Playback {
       ErrorDetails.BUFFER_ADD_CODEC_ERROR,
       ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
     ];
+    const undecodable = codec.includes(fault.details);
     // A decoder that stumbled over one picture goes on after the next key frame.
-    const again = fault.type === ErrorTypes.MEDIA_ERROR && !codec.includes(fault.details) && !this.recovered;
-    this.recovered = true;
+    const now = performance.now();
+    const again = fault.type === ErrorTypes.MEDIA_ERROR && !undecodable && now - this.recoveredAt >= GOOD_MS;
+    this.recoveredAt = now;
     if (again) this.hls?.recoverMediaError();
     // It is told of its faults from the middle of its own work, and must have returned before it is taken down.
     else
       setTimeout(() => {
         if (this.dead) return;
-        if (fault.type === ErrorTypes.MEDIA_ERROR) this.listener.undecodable();
+        if (undecodable) this.listener.undecodable();
         else this.listener.broken();
       }, 0);
   }
