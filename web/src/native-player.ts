@@ -1,3 +1,4 @@
+import type { Doubts } from './doubts';
 import { Motion } from './motion';
 import { spans, type Level, type Listener, type Playback, type Range } from './playback';
 import type { Start } from './hls-player';
@@ -23,9 +24,13 @@ export class NativePlayer implements Playback {
     start: Start,
     private readonly stalls: Stalls,
     listener: Listener,
+    doubts: Doubts,
   ) {
     this.motion = new Motion(video, stalls, listener);
+    let came = false;
     this.motion.on('loadedmetadata', () => {
+      came = true;
+      doubts.forget();
       const end = this.range?.end;
       if (start.at === 'behind' && end !== undefined) this.seek(end - start.seconds);
       // What still grows would begin at its end otherwise.
@@ -34,7 +39,10 @@ export class NativePlayer implements Playback {
     this.motion.on('error', () => {
       if (this.dead) return;
       const code = video.error?.code;
-      if (code === MediaError.MEDIA_ERR_NETWORK || code === MediaError.MEDIA_ERR_ABORTED) listener.broken();
+      const lost = code === MediaError.MEDIA_ERR_NETWORK || code === MediaError.MEDIA_ERR_ABORTED;
+      // Before anything came it means 404, 403, 503 and no network too: the server is asked which.
+      const unknown = code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && !came;
+      if (lost || (unknown && doubts.again())) listener.broken();
       else listener.undecodable();
     });
     // The place to begin is part of the address, so that nothing before it is loaded.

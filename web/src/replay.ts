@@ -1,6 +1,7 @@
 import { backoff } from './backoff';
 import { browser } from './browser';
 import { decideReplay, replayWays, type ReplayState } from './decide-replay';
+import { Doubts } from './doubts';
 import { HlsPlayer } from './hls-player';
 import { NativePlayer } from './native-player';
 import type { Listener, Playback } from './playback';
@@ -21,6 +22,7 @@ export class ReplayRoom {
   show: Show | null = null;
   private readonly browser = browser();
   private readonly quality = new Quality();
+  private readonly doubts = new Doubts();
   private player: Playback | null = null;
   /** How many of the ways to play it were tried and cannot be decoded. */
   private failed = 0;
@@ -123,7 +125,7 @@ export class ReplayRoom {
     this.player =
       way.way === 'hls'
         ? new HlsPlayer(video, way.url, start, stalls, listener, quality)
-        : new NativePlayer(video, way.url, start, stalls, listener);
+        : new NativePlayer(video, way.url, start, stalls, listener, this.doubts);
   }
 
   private listener(): Listener {

@@ -4,6 +4,7 @@ import { backoff, waiting } from './backoff';
 import { browser } from './browser';
 import { choose, hlsWay, type Choice, type Line, type Way } from './choose';
 import { decide, type State } from './decide';
+import { Doubts } from './doubts';
 import { FlvPlayer } from './flv-player';
 import { HlsPlayer, type Start } from './hls-player';
 import { NativePlayer } from './native-player';
@@ -33,6 +34,7 @@ export class LiveRoom {
   live: Live | null = null;
   readonly stalls = new Stalls();
   private readonly quality = new Quality();
+  private readonly doubts = new Doubts();
   private wanted: Line;
   private readonly native: boolean;
   private readonly browser = browser();
@@ -246,7 +248,8 @@ export class LiveRoom {
     // A recording that grows is played like one that is complete.
     const start: Start = this.start.at === 'show' ? { at: 'time', seconds: this.start.seconds } : this.start;
     if (way === 'hls') this.player = new HlsPlayer(video, hls, start, stalls, listener, this.quality);
-    else if (way === 'native') this.player = new NativePlayer(video, hls, start, stalls, listener);
+    else if (way === 'native')
+      this.player = new NativePlayer(video, hls, start, stalls, listener, this.doubts);
     else this.player = new FlvPlayer(video, this.wanted === 'ws' ? urls.ws : urls.http, stalls, listener);
     this.askIn(FIGURES_MS);
   }
