@@ -92,3 +92,28 @@ test('an answer that comes after the end starts nothing', async () => {
   await pass(60_000);
   expect([asked.mock.calls.length, players.length]).toEqual([1, 0]);
 });
+
+test('a muted page that nobody sees stops, also when nobody saw it begin', async () => {
+  page.visibilityState = 'hidden';
+  await playing();
+  await pass(19_000);
+  expect(players[0]?.dead).toBe(false);
+  await pass(2_000);
+  const questions = asked.mock.calls.length;
+  await pass(60_000);
+  expect([players.length, players[0]?.dead, asked.mock.calls.length - questions]).toEqual([1, true, 0]);
+  see('visible');
+  await pass(0);
+  expect(players.length).toBe(2);
+});
+
+test('a page that is heard goes on unseen until it is muted', async () => {
+  const video = { muted: false };
+  await playing(video);
+  see('hidden');
+  await pass(60_000);
+  expect(players[0]?.dead).toBe(false);
+  video.muted = true;
+  await pass(20_000);
+  expect(players[0]?.dead).toBe(true);
+});

@@ -251,6 +251,8 @@ export class LiveRoom {
     else if (way === 'native')
       this.player = new NativePlayer(video, hls, start, stalls, listener, this.doubts);
     else this.player = new FlvPlayer(video, this.wanted === 'ws' ? urls.ws : urls.http, stalls, listener);
+    // A tab may be opened behind another one: then no event tells of it.
+    this.watchUnseen();
     this.askIn(FIGURES_MS);
   }
 
@@ -309,18 +311,24 @@ export class LiveRoom {
 
   private visibility(): void {
     clearTimeout(this.unseenTimer);
-    if (document.visibilityState === 'visible') {
-      if (this.player && !this.rewound && !this.resting) this.player.catchUp();
-      // A refusal and a missing decoder do not go away by themselves.
-      if (this.state.is !== 'refused') void this.ask();
-      return;
-    }
+    this.unseenTimer = 0;
+    if (document.visibilityState !== 'visible') return this.watchUnseen();
+    if (this.player && !this.rewound && !this.resting) this.player.catchUp();
+    // A refusal and a missing decoder do not go away by themselves.
+    if (this.state.is !== 'refused') void this.ask();
+  }
+
+  /** Stops what nobody looks at or hears after a time; what is heard is looked at again as much later. */
+  private watchUnseen(): void {
+    if (this.unseenTimer !== 0 || document.visibilityState === 'visible') return;
     const stop = () => {
+      this.unseenTimer = 0;
+      // The next connection begins to wait anew.
+      if (!this.player) return;
       const heard = !this.video.muted || document.pictureInPictureElement === this.video;
-      if (this.player && !heard) {
-        this.close();
-        this.set({ is: 'connecting' });
-      }
+      if (heard) return this.watchUnseen();
+      this.close();
+      this.set({ is: 'connecting' });
     };
     this.unseenTimer = window.setTimeout(stop, UNSEEN_MS);
   }
