@@ -66,8 +66,17 @@ test('after a bye it stays away', async () => {
   const { clock, transport, chat } = await welcomed();
   transport.last.tell({ t: 'bye', code: 'banned', message: 'm', message_zh: 'z' });
   await clock.pass(100_000);
-  expect(chat.status).toMatchObject({ is: 'over', bye: { code: 'banned' } });
+  expect(chat.status).toMatchObject({ is: 'over', bye: { code: 'banned' }, inside: true });
   expect(transport.links.length).toBe(1);
+});
+
+test('one who is put out is told from one who is not let in again', async () => {
+  const { clock, transport, chat } = await welcomed();
+  transport.last.cut();
+  await clock.pass(1_000);
+  transport.last.to.open();
+  transport.last.tell({ t: 'bye', code: 'not_allowed', message: 'expired', message_zh: '过期' });
+  expect(chat.status).toMatchObject({ is: 'over', inside: false });
 });
 
 test('a hole is fetched, and nothing is shown before it is filled', async () => {

@@ -56,8 +56,8 @@ export type Status =
   | { is: 'closed' | 'connecting' | 'open' }
   /** Comes back by itself at `until`, by the clock here. */
   | { is: 'waiting'; until: number }
-  /** The server does not want it back. */
-  | { is: 'over'; bye: Bye };
+  /** The server does not want it back: it was `inside` and has been put out, or it was not let in. */
+  | { is: 'over'; bye: Bye; inside: boolean };
 
 /** What can be listened to. */
 export interface Events {
@@ -296,9 +296,11 @@ export class ChatClient {
         return this.refuse(frame);
       case 'goaway':
         return this.goAway(frame);
-      case 'bye':
+      case 'bye': {
+        const inside = this.status.is === 'open';
         this.hangUp();
-        return this.set({ is: 'over', bye: frame });
+        return this.set({ is: 'over', bye: frame, inside });
+      }
     }
   }
 

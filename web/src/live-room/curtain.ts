@@ -4,6 +4,7 @@ import { clock, count, day } from '../format';
 import { icon } from '../icons';
 import { current, text } from '../strings';
 import { avatar, webAddress } from './avatar';
+import { ending } from './ending';
 
 /** What stands in place of the picture before the show and after it, and when there is no way in. */
 export function curtain(actions: { asGuest(): void; comeBack(): void; allLive(): void }): {
@@ -72,11 +73,10 @@ export function curtain(actions: { asGuest(): void; comeBack(): void; allLive():
     if (status.is === 'over') {
       const { code, message, message_zh } = status.bye;
       const said = current() === 'zh' ? message_zh : message;
-      if (code === 'not_found') show(text('noRoom'), text('noRoomHint'), 'allLive');
-      else if (code === 'banned') show(text('bannedHere'), '', 'allLive');
-      else if (code === 'not_allowed' && chat.you) show(text('kicked'), '', 'comeBack');
-      else if (code === 'not_allowed') show(text('signIn'), said || text('signInHint'), 'asGuest');
-      else show(said || code, '', 'comeBack');
+      const { title, hint, said: says, action } = ending(status.bye, status.inside, chat.you !== null);
+      const words = (says && said) || (hint === null ? '' : text(hint));
+      if (title === null) show(words || code, '', action);
+      else show(text(title), words, action);
       return true;
     }
     if (room?.state === 'ended' || room?.state === 'banned') {
