@@ -327,7 +327,7 @@ export class ChatClient {
         this.list.clear();
         this.seq = 0;
       }
-      this.list.reconcile(first, new Set(messages.map((item) => item.seq)));
+      this.list.reconcile(new Set(messages.map((item) => item.seq)));
       // Fewer than a full page are all that there is.
       if (had && messages.length >= PAGE && first > this.seq + 1) this.hole();
     }

@@ -25,9 +25,12 @@ export class Lines {
     return this.all.find((line) => line.seq === seq) ?? null;
   }
 
-  /** From this number on only these stay: what is not among them was taken back meanwhile. */
-  reconcile(from: number, seqs: Set<number>): void {
-    this.keep((line) => line.kind === 'event' || line.seq < from || seqs.has(line.seq));
+  /**
+   * Of what people said only these stay: the others were taken back meanwhile, or are older than what a server tells to
+   * newcomers, and then nobody says whether they were.
+   */
+  reconcile(seqs: Set<number>): void {
+    this.keep((line) => line.kind === 'event' || seqs.has(line.seq));
   }
 
   clear(): void {
