@@ -58,6 +58,12 @@ export function itemLine(item: Item, you: string | undefined, actions: LineActio
   return line;
 }
 
+/** The line where messages are missing. */
+export function holeLine(): Line {
+  const nothing = { open: () => undefined, again: () => undefined, remove: () => undefined };
+  return shell('event', [h('span', {}, text('hole'))], nothing);
+}
+
 /** Makes a line of what was just said here. */
 export function outgoingLine(
   one: Outgoing,

@@ -3,7 +3,8 @@ import { h, setText } from '../dom';
 import { icon } from '../icons';
 import { current, text } from '../strings';
 import { goesOn } from './gift-rows';
-import { eventWords, itemLine, outgoingLine, type Line } from './line';
+import { Holes } from './holes';
+import { eventWords, holeLine, itemLine, outgoingLine, type Line } from './line';
 
 /** Whoever is this near to the newest line is taken along by the next one. */
 const NEAR_PX = 48;
@@ -21,6 +22,8 @@ export function chatList(
   chip.hidden = true;
   const element = h('div', { class: 'scroll' }, list, empty, chip);
   const lines = new Map<string, Line>();
+  const holes = new Holes();
+  chat.on('hole', () => holes.add(chat.seq));
   let follows = true;
   let unseen = 0;
   let language = current();
@@ -77,8 +80,10 @@ export function chatList(
       wanted.push([key, line]);
       return line;
     };
+    const missing = holes.before(chat.lines, chat.seq);
     let before = 0;
     for (const [number, item] of chat.lines.entries()) {
+      if (missing.has(item.seq)) place(`h${item.seq}`, holeLine).state('shown');
       if (goesOn(item, chat.lines[number + 1])) {
         before += item.gift?.count ?? 0;
         continue;
