@@ -77,7 +77,7 @@ export type Answer =
   | { kind: 'failed'; refusal: Refusal | null };
 
 /** The longest that a question may take; a phone that changed networks would wait for minutes otherwise. */
-const TIMEOUT_MS = 8_000;
+export const TIMEOUT_MS = 8_000;
 
 /** What is known about a room. It never throws: no network is an answer too. */
 export async function askRoom(room: Room): Promise<Answer> {
@@ -92,9 +92,8 @@ export async function askRoom(room: Room): Promise<Answer> {
 
 async function ask(path: string, query: string): Promise<Answer> {
   try {
-    const response = await get(`/api/v1/live/${path}${query}`);
-    const body: unknown = await response.json().catch(() => null);
-    return understand(response.status, body);
+    const { status, body } = await get(`/api/v1/live/${path}${query}`);
+    return understand(status, body);
   } catch {
     return { kind: 'failed', refusal: null };
   }
@@ -114,27 +113,47 @@ export function understand(status: number, body: unknown): Answer {
 /** What is on air, or null when the server does not answer. */
 export async function askList(): Promise<Item[] | null> {
   try {
-    const response = await get('/api/v1/live');
-    const body: unknown = await response.json();
-    return response.ok && isObject(body) && Array.isArray(body.streams) ? (body.streams as Item[]) : null;
+    const { ok, body } = await get('/api/v1/live');
+    return ok && isObject(body) && Array.isArray(body.streams) ? (body.streams as Item[]) : null;
   } catch {
     return null;
   }
 }
 
-/** Asks the API; an answer that does not come in time is none. */
-export async function get(address: string, headers: Record<string, string> = {}): Promise<Response> {
+/** An answer of the API. */
+export interface Told {
+  ok: boolean;
+  status: number;
+  /** Null where it is no JSON. */
+  body: unknown;
+}
+
+/** Asks the API; an answer that does not come in time, all of it, is none. */
+export function get(address: string, headers: Record<string, string> = {}): Promise<Told> {
+  return inTime(async (signal) => {
+    const response = await fetch(address, { cache: 'no-store', signal, headers });
+    const { ok, status } = response;
+    const body: unknown = await response.json().catch((fault) => {
+      if (signal.aborted) throw fault;
+      return null;
+    });
+    return { ok, status, body };
+  });
+}
+
+/** Asks with a signal that gives up in time; it must be over the answer's body too. */
+export async function inTime<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
   try {
-    return await fetch(address, { cache: 'no-store', signal: abort.signal, headers });
+    return await ask(abort.signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** The same as a user; a token that is no good any more is a guest's. */
-export async function getAs(token: string | null, address: string): Promise<Response> {
+export async function getAs(token: string | null, address: string): Promise<Told> {
   if (token === null) return get(address);
   const answer = await get(address, { authorization: `Bearer ${token}` });
   return answer.status === 401 ? get(address) : answer;

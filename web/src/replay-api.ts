@@ -36,9 +36,8 @@ export type ReplayAnswer =
 /** What is known about a replay. It never throws. */
 export async function askReplay({ id, query }: Replay): Promise<ReplayAnswer> {
   try {
-    const response = await get(`/api/v1/replays/${encodeURIComponent(id)}${query}`);
-    const body: unknown = await response.json().catch(() => null);
-    return understandReplay(response.status, body);
+    const { status, body } = await get(`/api/v1/replays/${encodeURIComponent(id)}${query}`);
+    return understandReplay(status, body);
   } catch {
     return { kind: 'failed', refusal: null };
   }

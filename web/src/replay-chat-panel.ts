@@ -19,9 +19,9 @@ export function replayChatPanel(
   const { token } = session({ id: room, query: '' });
   const load = async (from: number, to: number, after: number | null): Promise<Page> => {
     const behind = after === null ? '' : `&after_seq=${after}`;
-    const answer = await getAs(token, `/api/v1/rooms/${room}/replay-chat?from=${from}&to=${to}${behind}`);
-    const body: unknown = await answer.json();
-    if (!answer.ok || !isObject(body) || !Array.isArray(body.items)) throw new Error('no chat');
+    const address = `/api/v1/rooms/${room}/replay-chat?from=${from}&to=${to}${behind}`;
+    const { ok, body } = await getAs(token, address);
+    if (!ok || !isObject(body) || !Array.isArray(body.items)) throw new Error('no chat');
     return { items: body.items as Item[], more: body.more === true };
   };
   const chat = new ReplayChat(load, () => render());

@@ -6,15 +6,18 @@ const LIST = (tiles: number) =>
 const stamp = (seconds: number) => `00:00:${String(seconds).padStart(2, '0')}.000`;
 let tiles = 2;
 let fails = false;
+let hangs = false;
 const asked = vi.fn();
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [tiles, fails] = [2, false];
+  [tiles, fails, hangs] = [2, false, false];
   asked.mockClear();
-  vi.stubGlobal('fetch', async (url: string) => {
+  vi.stubGlobal('fetch', async (url: string, { signal }: { signal?: AbortSignal } = {}) => {
     asked(url);
-    return { ok: !fails, status: 200, url: 'http://weir.test/a.vtt', text: async () => LIST(tiles) };
+    const never = () => new Promise((_, fail) => signal?.addEventListener('abort', () => fail(new Error())));
+    const text = hangs ? never : async () => LIST(tiles);
+    return { ok: !fails, status: 200, url: 'http://weir.test/a.vtt', text };
   });
   vi.stubGlobal(
     'Image',
@@ -76,4 +79,15 @@ test('a server without pictures is not asked for ever', async () => {
     await pass(5_000);
   }
   expect(asked).toHaveBeenCalledTimes(3);
+});
+
+test('a list that begins and does not end is given up, and asked for again', async () => {
+  hangs = true;
+  const pictures = new Thumbnails('/a.vtt', true);
+  pictures.at(1);
+  await pass(30_000);
+  hangs = false;
+  pictures.at(1);
+  await pass(0);
+  expect(x(pictures, 1)).toBe(0);
 });

@@ -1,3 +1,4 @@
+import { inTime, TIMEOUT_MS } from './api';
 import { parseTiles, tileAt, type Tile } from './vtt';
 
 /** A longer file is not a list of pictures. */
@@ -41,10 +42,12 @@ export class Thumbnails {
     this.busy = true;
     this.askedAt = performance.now();
     try {
-      const response = await fetch(this.url);
-      if (!response.ok) throw new Error(String(response.status));
-      const text = await response.text();
-      const tiles = text.length <= MOST_CHARACTERS ? parseTiles(text, response.url || this.url) : [];
+      const tiles = await inTime(async (signal) => {
+        const response = await fetch(this.url, { signal });
+        if (!response.ok) throw new Error(String(response.status));
+        const text = await response.text();
+        return text.length <= MOST_CHARACTERS ? parseTiles(text, response.url || this.url) : [];
+      });
       if (this.tiles.length > 0) await loaded(tiles.at(-1)?.url);
       this.tiles = tiles;
       this.failures = 0;
@@ -61,5 +64,6 @@ async function loaded(url: string | undefined): Promise<void> {
   if (!url) return;
   const image = new Image();
   image.src = url;
-  await image.decode().catch(() => undefined);
+  const late = new Promise<void>((done) => setTimeout(done, TIMEOUT_MS));
+  await Promise.race([image.decode().catch(() => undefined), late]);
 }

@@ -69,9 +69,8 @@ async function list<T>(address: string, name: string): Promise<T[] | null> {
 
 async function ask(address: string, token: string | null = null): Promise<Record<string, unknown> | null> {
   try {
-    const answer = await getAs(token, address);
-    const body: unknown = await answer.json();
-    return answer.ok && isObject(body) ? body : null;
+    const { ok, body } = await getAs(token, address);
+    return ok && isObject(body) ? body : null;
   } catch {
     return null;
   }
