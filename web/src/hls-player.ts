@@ -69,7 +69,7 @@ export class HlsPlayer implements Playback {
 
   date(time: number): number | null {
     const fragments = this.details?.fragments ?? [];
-    const fragment = fragments.filter((one) => one.start <= time).at(-1) ?? fragments[0];
+    const fragment = fragments.filter((one) => one.start <= time).pop() ?? fragments[0];
     if (!fragment?.programDateTime) return null;
     return fragment.programDateTime + (time - fragment.start) * 1_000;
   }

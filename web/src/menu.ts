@@ -45,7 +45,7 @@ export function menu<T>(picture: Icon, choose: (value: T) => void): Menu<T> {
     if (event.key === 'Escape') close();
     else if (event.key === 'Tab') return close(false);
     else if (to === undefined) return;
-    else all.at(to % all.length)?.focus();
+    else all[((to % all.length) + all.length) % all.length]?.focus();
     event.preventDefault();
     event.stopPropagation();
   });

@@ -48,7 +48,7 @@ export class Thumbnails {
         const text = await response.text();
         return text.length <= MOST_CHARACTERS ? parseTiles(text, response.url || this.url) : [];
       });
-      if (this.tiles.length > 0) await loaded(tiles.at(-1)?.url);
+      if (this.tiles.length > 0) await loaded(tiles[tiles.length - 1]?.url);
       this.tiles = tiles;
       this.failures = 0;
     } catch {

@@ -20,7 +20,8 @@ const event = (seq: number, name: string, more: Partial<Item> = {}): Item => ({
   event: name,
   ...more,
 });
-const batch = (...items: Item[]) => ({ t: 'batch', from: items[0]?.seq, to: items.at(-1)?.seq, items });
+const last = <T>(all: readonly T[]): T | undefined => all[all.length - 1];
+const batch = (...items: Item[]) => ({ t: 'batch', from: items[0]?.seq, to: last(items)?.seq, items });
 const words = (chat: ChatClient) => chat.lines.map((line) => line.text);
 
 /** A client that has been welcomed, with the time and the connection in the test's hands. */
@@ -89,7 +90,7 @@ test('a hole is fetched, and nothing is shown before it is filled', async () => 
   expect(items).toEqual([1, 2, 3, 4, 5]);
   transport.last.tell(batch(text(8)));
   transport.last.tell({ t: 'resumed', recovered: false, messages: [] });
-  expect([items.at(-1), chat.holes]).toEqual([8, 1]);
+  expect([last(items), chat.holes]).toEqual([8, 1]);
 });
 
 test('what is said is sent until it is answered, with the same id', async () => {
@@ -183,7 +184,7 @@ test('likes are summed for a second, and wait for a connection', async () => {
 test('a silent connection is asked, and given up when it does not answer', async () => {
   const { clock, transport, chat } = await welcomed();
   await clock.pass(25_000);
-  expect(transport.last.sent.at(-1)).toEqual({ t: 'ping' });
+  expect(last(transport.last.sent)).toEqual({ t: 'ping' });
   transport.last.tell({ t: 'pong', at: 1 });
   await clock.pass(25_000);
   expect(chat.status.is).toBe('open');
@@ -212,7 +213,7 @@ test('events change what is there', async () => {
   transport.last.tell(batch(event(10, 'state', { state: 'ended' })));
   expect(chat.room).toMatchObject({ state: 'ended', ended_at: 10 });
   for (let seq = 11; seq < 311; seq++) transport.last.tell(batch(text(seq)));
-  expect([chat.lines.length, words(chat).at(-1)]).toEqual([LINES_MAX, '310']);
+  expect([chat.lines.length, last(words(chat))]).toEqual([LINES_MAX, '310']);
 });
 
 test('what was taken back while it was away is gone', async () => {
@@ -239,7 +240,7 @@ test('of what came before the lines of a new welcome nobody knows what was taken
 test('an order gets its answer, or is told that nobody knows', async () => {
   const { transport, chat } = await welcomed();
   const done = chat.do('recall', { seq: 4 });
-  const { cid } = transport.last.sent.at(-1) as { cid: string };
+  const { cid } = last(transport.last.sent) as { cid: string };
   transport.last.tell({ t: 'ack', cid, seq: 5, at: 1 });
   expect(await done).toMatchObject({ t: 'ack', seq: 5 });
   const lost = chat.do('mute', { user: 'b' });
@@ -355,7 +356,7 @@ test('a gift is one gift however often it is sent, also after a refusal', async 
 test('a claim is answered, and a connection that ends says so', async () => {
   const { transport, chat } = await welcomed();
   const first = chat.claim('free', 'k1');
-  expect(transport.last.sent.at(-1)).toEqual({ t: 'claim', cid: 'k1', gift: 'free' });
+  expect(last(transport.last.sent)).toEqual({ t: 'claim', cid: 'k1', gift: 'free' });
   transport.last.tell({ t: 'ack', cid: 'k1', seq: 0, at: 5 });
   expect(await first).toMatchObject({ t: 'ack' });
   const second = chat.claim('free');
