@@ -31,6 +31,8 @@ export class ReplayRoom {
   private attempt = 0;
   private timer = 0;
   private goodTimer = 0;
+  /** Answers to earlier questions than the last are dropped. */
+  private question = 0;
 
   constructor(
     private readonly replay: Replay,
@@ -103,7 +105,9 @@ export class ReplayRoom {
 
   private async ask(goOn: boolean): Promise<void> {
     clearTimeout(this.timer);
+    const mine = ++this.question;
     const answer = await askReplay(this.replay);
+    if (mine !== this.question) return;
     if (answer.kind === 'show') this.show = answer.show;
     if (this.show?.recording) this.askIn(GROWS_MS);
     if (this.player || (answer.kind === 'show' && this.state.is === 'ready')) return this.changed();
@@ -154,6 +158,8 @@ export class ReplayRoom {
 
   private askIn(ms: number, goOn = false): void {
     clearTimeout(this.timer);
+    // What is under way is overtaken.
+    this.question++;
     this.timer = window.setTimeout(() => void this.ask(goOn), ms);
   }
 
