@@ -3,6 +3,7 @@ import { ChatClient } from './client';
 import { delay } from './clock';
 import type { Item } from './frames';
 import { LINES_MAX } from './lines';
+import { REFUSED_MAX } from './outbox';
 import { dice, TestClock, TestServer, TestTransport, welcome } from './testing';
 
 const text = (seq: number, words = String(seq), from = 'b', cid?: string): Item => ({
@@ -162,6 +163,18 @@ test('no more frames a second than a server takes', async () => {
   expect(sent()).toBe(10);
   await clock.pass(3_100);
   expect(sent()).toBe(50);
+});
+
+test('of what was refused only the last is kept', async () => {
+  const { transport, chat } = await welcomed();
+  const said = [];
+  for (let i = 0; i < REFUSED_MAX + 5; i++) {
+    const { cid } = chat.say(`${i}`);
+    said.push(cid);
+    transport.last.tell({ t: 'reject', cid, code: 'slow_mode', retry_after_ms: 3_000, message: '' });
+  }
+  const waiting = chat.say('waits');
+  expect(chat.outgoing.map((one) => one.cid)).toEqual([...said.slice(5), waiting.cid]);
 });
 
 test('likes are summed for a second, and wait for a connection', async () => {

@@ -3,6 +3,9 @@ import type { Ack, Author, Body, Item, Reject } from './frames';
 /** Most messages that wait for their answer. */
 export const WAITING_MAX = 50;
 
+/** Most refused messages that are kept to be said again; the oldest goes first. */
+export const REFUSED_MAX = 20;
+
 /** After so long without an answer a message is sent again; the server shows it once. */
 const ANSWER_MS = 10_000;
 
@@ -103,6 +106,8 @@ export class Outbox {
     one.state = 'refused';
     one.refusal = reject;
     one.retryAt = wait === null ? null : now + wait;
+    const refused = this.list.filter((other) => other.state === 'refused');
+    if (refused.length > REFUSED_MAX) this.drop(refused[0]?.cid ?? '');
     return one;
   }
 
