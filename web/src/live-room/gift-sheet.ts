@@ -3,6 +3,7 @@ import { h, setAttribute, setText } from '../dom';
 import { icon } from '../icons';
 import { current, text } from '../strings';
 import { askGifts, type Gift, type Unit } from './catalogue';
+import { Claims } from './claims';
 import { giftIcon } from './gift-icon';
 import { priceWords } from './gift-price';
 import { refusalWords } from './list';
@@ -28,7 +29,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
   let askedAt = -FRESH_MS;
   let chosen: string | null = null;
   let times = 1;
-  const claimed = new Set<string>();
+  const claims = new Claims((gift) => chat.claim(gift));
   const cells = new Map<string, { element: HTMLButtonElement; draw: (gift: Gift) => void }>();
 
   const grid = h('div', { class: 'gift-grid', role: 'radiogroup' });
@@ -66,24 +67,23 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
   chat.on('welcome', () => void load());
 
   const find = (id: string) => gifts.find((gift) => gift.id === id);
-  const wantsClaim = (gift: Gift) => gift.claim !== 'none' && !claimed.has(gift.id);
+  const wantsClaim = (gift: Gift) => gift.claim !== 'none' && !claims.has(gift.id);
   const most = (gift: Gift) => (gift.claim === 'none' ? gift.max_count : 1);
 
   give.addEventListener('click', async () => {
     const gift = chosen === null ? undefined : find(chosen);
     if (!gift || chat.you?.guest) return;
     if (wantsClaim(gift)) {
-      give.disabled = true;
-      const answer = await chat.claim(gift.id);
-      if (answer.t === 'ack') {
-        claimed.add(gift.id);
-        tell(text('claimedHint'));
-      } else if (answer.code === 'balance') tell(text('claimSpent'));
+      const claim = claims.claim(gift.id);
+      render();
+      const answer = await claim;
+      if (answer === null) return;
+      if (answer.t === 'ack') tell(text('claimedHint'));
+      else if (answer.code === 'balance') tell(text('claimSpent'));
       else tell(current() === 'zh' ? answer.message_zh : answer.message);
     } else {
       chat.gift(gift.id, Math.min(times, most(gift)));
-      // Whether there is one more is found out by claiming.
-      claimed.delete(gift.id);
+      claims.give(gift.id);
       tell('');
       give.classList.remove('beat');
       void give.offsetWidth;
@@ -106,7 +106,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
     const draw = (gift: Gift) => {
       picture.render(gift.icon);
       setText(name, gift.name);
-      setText(price, priceWords(gift, unit, claimed.has(gift.id)));
+      setText(price, priceWords(gift, unit, claims.has(gift.id)));
       setAttribute(element, 'aria-checked', String(id === chosen));
     };
     return { element, draw };
@@ -140,7 +140,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
     note.hidden = !guest;
     setText(note, text('giftGuest'));
     give.hidden = guest;
-    give.disabled = !gift || chat.status.is === 'over';
+    give.disabled = !gift || claims.busy || chat.status.is === 'over';
     setText(give, text(gift && wantsClaim(gift) ? 'claim' : 'give'));
   };
   return { button, element: pulled.element, find, render };
