@@ -38,11 +38,12 @@ export interface Live extends Item {
   bitrate_kbps: number;
   /** How far back HLS goes at this moment, in seconds. */
   rewind_seconds?: number;
-  /** `hls` is missing where it is switched off. */
   /** The recording of this show, if one goes on. */
   recording?: Recording | null;
-  /** `hls` is missing where it is switched off, `from_start` when the beginning of the show is not kept. */
-  /** Null for what is not there, and for what the address is not signed for. */
+  /**
+   * Null for what is not there, and for what the address is not signed for. `hls` is missing where it is switched off,
+   * `from_start` when the beginning of the show is not kept.
+   */
   urls: {
     rtmp_port: number | null;
     flv: string | null;

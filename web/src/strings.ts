@@ -1,7 +1,7 @@
 import { ROOM_STRINGS } from './live-room/words';
 
 /** Every text that people read, Chinese first. `{0}` takes the first argument. */
-const STRINGS = {
+export const STRINGS = {
   ...ROOM_STRINGS,
   tagline: ['自建直播，一个程序', 'Live shows from your own server'],
   otherLanguage: ['English', '中文'],

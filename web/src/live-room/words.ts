@@ -2,7 +2,6 @@
 export const ROOM_STRINGS = {
   chat: ['聊天', 'Chat'],
   online: ['{0} 人在线', '{0} online'],
-  likes: ['{0} 赞', '{0} likes'],
   like: ['点赞', 'Like'],
   shareRoom: ['分享直播间', 'Share this room'],
   endShow: ['结束直播', 'End the show'],
@@ -20,9 +19,7 @@ export const ROOM_STRINGS = {
   you: ['我', 'Me'],
   over: ['已结束', 'ENDED'],
   notice: ['公告', 'Notice'],
-  pinned: ['置顶', 'Pinned'],
   unpin: ['取消置顶', 'Unpin'],
-  system: ['系统消息', 'System'],
 
   say: ['说点什么…', 'Say something…'],
   send: ['发送', 'Send'],
@@ -38,7 +35,6 @@ export const ROOM_STRINGS = {
   sendAgain: ['重发', 'Send again'],
   sendAgainIn: ['{0} 秒后可重发', 'again in {0} s'],
   remove: ['删除', 'Remove'],
-  sending: ['发送中', 'sending'],
   hole: ['较早的消息未能加载', 'Some messages could not be loaded'],
 
   joinedOne: ['{0} 来了', '{0} joined'],
