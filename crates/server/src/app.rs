@@ -503,10 +503,35 @@ impl App {
     }
 }
 
-/// The database. Without it the show goes on, and nothing is recorded.
+/// Most starts that fail do so here: the port is taken, or below 1024.
+fn cannot_listen(key: &str, addr: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    let (en, zh) = match error.kind() {
+        ErrorKind::PermissionDenied => (
+            "ports below 1024 are for root and for who has CAP_NET_BIND_SERVICE: change",
+            "1024 以下的端口需要 root 或 CAP_NET_BIND_SERVICE：请修改",
+        ),
+        ErrorKind::AddrNotAvailable => {
+            ("this machine has no such address: change", "本机没有这个地址：请修改")
+        }
+        _ => (
+            "is another program, or another Weir, using the port? Stop it, or change",
+            "端口是否已被其他程序或另一个 Weir 占用？请停止它，或修改",
+        ),
+    };
+    told(
+        format!("{key}: cannot listen on {addr}; {en} {key} ({error})"),
+        format!("{key}：无法监听 {addr}；{zh} {key}（{error}）"),
+    )
+}
+
+/// The database. Without it the show goes on, and whatever needs one says so.
 async fn open_store(data: Option<&Path>) -> Option<Store> {
     let opened = Store::open(data?).await;
-    opened.inspect_err(|error| error!("nothing is recorded: {error:#}")).ok()
+    opened
+        .inspect_err(|error| {
+            error!("without the database there are no recordings, rooms, chat, gifts or webhooks until the next start: {error:#}");
+        })
+        .ok()
 }
 
 /// The listener for whoever collects figures. Without it the show goes on: a second server on one machine must not

@@ -10,7 +10,8 @@
 //!
 //! - No writer of media waits for the database: it leaves its news with [`Writer`], where a newer state of the same row
 //!   takes the place of the older one. A database that is slow, locked or full is tried again and holds up nobody.
-//! - Everything about recordings can be made again from their files (`record::reindex`).
+//! - Everything about recordings but the counts of who watched can be made again from their files (`record::reindex`). Rooms, messages, gifts and webhooks
+//!   are nowhere else.
 //! - Commits, but for those of the ledger and for where a room's numbers begin, do not wait for the disk (`synchronous = NORMAL`): after a power cut the last ones can be missing, and the
 //!   start finds them again in the files.
 
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod lottery;
 pub mod outbox;
 mod recording;
+mod refusal;
 pub mod rooms;
 mod uploads;
 mod writer;
@@ -31,7 +33,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -43,6 +44,7 @@ pub use keys::{Key, RUN, decode as decode_keys, encode as encode_keys};
 pub use ledger::Ledger;
 pub use outbox::{Event, Outbox};
 pub use recording::{Filter, Format, Page, Part, PartState, Recording, State, Watched};
+use refusal::refusal;
 pub use rooms::Rooms;
 pub use uploads::{Backlog, ToDelete, Upload, Uploads};
 pub use writer::Writer;
@@ -95,14 +97,9 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY);
         let pool = |size| SqlitePoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE);
-        let told = || {
-            format!(
-                "cannot open {}: see that the disk is good and the folder can be written; the list of recordings can be made again with `weir recordings reindex` after the file was moved away",
-                path.display()
-            )
-        };
-        let write: SqlitePool = pool(1).connect_with(options.clone()).await.with_context(told)?;
-        MIGRATIONS.run(&write).await.with_context(told)?;
+        let write: SqlitePool =
+            pool(1).connect_with(options.clone()).await.map_err(|error| refusal(&path, error))?;
+        MIGRATIONS.run(&write).await.map_err(|error| refusal(&path, error))?;
         let reads = Arc::<AtomicU64>::default();
         let (new, used) = (reads.clone(), reads.clone());
         let readers = pool(READERS).after_connect(move |_, _| {

@@ -1,5 +1,7 @@
 use super::*;
+use crate::lang::Lang;
 use crate::scratch::Scratch;
+use crate::told;
 
 fn recording(id: &str, started_ms: i64, state: State) -> Recording {
     Recording {
@@ -220,4 +222,34 @@ async fn views_are_added_up_and_no_recorder_takes_them_back() {
     store.close().await;
     let store = open(&scratch).await;
     assert_eq!(store.index.find("a1").await.unwrap().unwrap().watched, Watched { views: 3, bytes: 16 });
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_server_is_told_from_a_damaged_one_and_neither_is_to_be_thrown_away() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join(FILE);
+    let refused = async || {
+        let error = Store::open(scratch.path()).await.expect_err("it cannot be opened");
+        [Lang::En, Lang::Zh].map(|lang| told::text(&error, lang))
+    };
+    let store = open(&scratch).await;
+    store.close().await;
+    let options = SqliteConnectOptions::new().filename(&path);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let row =
+        "INSERT INTO _sqlx_migrations VALUES (99999999999999, 'of later', CURRENT_TIMESTAMP, TRUE, x'00', 0)";
+    sqlx::query(row).execute(&pool).await.unwrap();
+    pool.close().await;
+    let [en, zh] = refused().await;
+    assert!(en.contains("newer Weir") && en.contains("run that version"), "{en}");
+    assert!(zh.contains("更新的 Weir") && zh.contains("请运行那个版本"), "{zh}");
+    std::fs::write(&path, "this is no database, ".repeat(500)).unwrap();
+    let [en, zh] = refused().await;
+    assert!(en.contains("damaged") && en.contains("backup") && en.contains("only in this file"), "{en}");
+    assert!(zh.contains("已损坏") && zh.contains("备份"), "{zh}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let [en, zh] = refused().await;
+    assert!(en.contains("cannot open") && !en.contains("damaged"), "{en}");
+    assert!(zh.contains("无法打开") && !zh.contains("损坏"), "{zh}");
 }

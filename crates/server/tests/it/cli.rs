@@ -343,6 +343,18 @@ fn a_port_that_is_taken_is_told_with_the_key_that_chooses_it() {
 }
 
 #[test]
+fn without_its_database_a_server_says_all_that_is_missing() {
+    let folder = Folder::new("database");
+    std::fs::create_dir(folder.file("data")).expect("a folder");
+    std::fs::write(folder.file("data/weir.db"), "no database, ".repeat(500)).expect("a file");
+    let process = Process::serve(&folder, &[], &[]);
+    process.wait_stderr("what is missing", |log| {
+        log.contains("no recordings, rooms, chat, gifts or webhooks") && log.contains("weir.db is damaged")
+    });
+    assert_eq!(process.terminate().code, Some(0));
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_made_is_told() {
     let folder = Folder::new("file");
     let file = written(&folder, "");
