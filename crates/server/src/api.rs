@@ -176,7 +176,15 @@ fn authorize_key(app: &App, key: Option<&str>, peer: IpAddr, scope: Scope) -> Re
             ),
         });
     };
-    let Some(holder) = keys.check(key) else {
+    let Ok(found) = keys.check(key) else {
+        return Err(Response::error(
+            503,
+            "keys_unreadable",
+            "the server cannot read its keys (keys.toml in its data folder), so it can tell of none whether it is good; the log says why",
+            "服务器无法读取密钥文件（数据目录中的 keys.toml），因而无法判断密钥，原因见日志",
+        ));
+    };
+    let Some(holder) = found else {
         return Err(match app.operator.throttle.count(peer, TRIES, app.clock.now_ms()) {
             Some(seconds) => refuse(
                 429,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
 };
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,12 @@ const SECRET_BYTES: usize = 20;
 
 const HEADER: &str = "# 推流、播放、用户令牌签名的密钥。不要公开；删除后会重新生成，旧地址和旧令牌随即失效。\n\
      # Keys that sign push and play addresses and tokens of users. Keep them to yourself; if you delete this file, new ones\n\
+/// A user and a group.
+type Owner = (u32, u32);
+
+/// The user who may read everything, and give files away.
+const ROOT: u32 = 0;
+
      # are made, and old addresses and tokens end.\n";
 
 /// A text that must not be printed by accident: its `Debug` is a mask, and it has no `Display`.
@@ -100,13 +106,7 @@ impl Secrets {
         let others = text.lines().filter(|line| !line.trim_start().starts_with("user_key"));
         let mut text: String = others.map(|line| format!("{line}\n")).collect();
         text.push_str(&format!("user_key = \"{}\"\n", secrets.user_key.expose()));
-        // The file stays its owner's, whoever ran this: a server that is not root must read it after root asked for a token.
-        let was = fs::metadata(&path)?;
-        write_whole(&path, &text, was.mode() & 0o777)?;
-        let now = fs::metadata(&path)?;
-        if (now.uid(), now.gid()) != (was.uid(), was.gid()) {
-            chown(&path, Some(was.uid()), Some(was.gid()))?;
-        }
+        write_whole(&path, &text, fs::metadata(&path)?.mode() & 0o777)?;
         Ok(Some(secrets))
     }
 
@@ -124,6 +124,7 @@ impl Secrets {
         // The parser's own message quotes the line, which holds a secret; only what it expected is passed on.
         let secrets: Secrets = toml::from_str(&text).map_err(|_| {
             anyhow::anyhow!(
+        let shown = path.display();
                 "{} is damaged: it must hold push_key = \"...\" and play_key = \"...\". Restore it, or delete it to have new keys made",
                 path.display()
             )
@@ -202,6 +203,7 @@ fn write(path: &Path, text: &str, mode: u32, sync: bool) -> anyhow::Result<()> {
 }
 
 fn others_can_read(path: &Path) -> bool {
+        give_away(&file, path)?;
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
 }
 
@@ -247,6 +249,8 @@ mod tests {
             Secrets::read(scratch.path()).unwrap().unwrap().user_key.is_empty(),
             "reading writes nothing"
         );
+    use std::os::unix::fs::chown;
+
         let keys: Vec<String> = std::thread::scope(|scope| {
             let load = || Secrets::load(scratch.path()).unwrap().unwrap().user_key.expose().to_owned();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
@@ -260,6 +264,24 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn what_root_writes_belongs_to_the_owner_of_the_folder_or_of_the_file_that_was_there() {
+        let (root, weir, other) = ((0, 0), (61_234, 61_235), (61_236, 61_237));
+        assert_eq!(heir(0, None, Some(root)), None);
+        assert_eq!(heir(0, None, Some(weir)), Some(weir));
+        assert_eq!(heir(0, Some(root), Some(weir)), Some(weir));
+        assert_eq!(heir(0, Some(other), Some(weir)), Some(other));
+        assert_eq!(heir(weir.0, Some(other), Some(root)), None);
+        let scratch = Scratch::new();
+        let data = scratch.path();
+        if chown(data, Some(weir.0), Some(weir.1)).is_err() {
+            return; // Only root can go on.
+        }
+        Secrets::create(data).unwrap();
+        let made = fs::metadata(Secrets::path(data)).unwrap();
+        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (weir.0, weir.1, 0o600));
+    }
+
     fn a_secret_is_in_no_debug_output_and_in_no_error() {
         let secrets = Secrets {
             push_key: Secret::new("hunter2"),

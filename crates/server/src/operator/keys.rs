@@ -100,17 +100,21 @@ pub struct Keys {
 type Hash = [u8; 32];
 
 /// The file as it was when it was read last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     mark: Option<Mark>,
-    keys: Arc<[Key]>,
+    keys: Result<Arc<[Key]>, Unreadable>,
 }
 
 /// What changes when the file does.
+/// The file of the keys cannot be read, so nobody can tell whether a key is good: none is. The log has why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
-    seconds: i64,
-    nanoseconds: i64,
+    changed: (i64, i64),
+    touched: (i64, i64),
     inode: u64,
     size: u64,
 }
@@ -159,17 +163,18 @@ impl fmt::Display for Scope {
 impl Keys {
     /// The keys of a data folder; without one there are none.
     pub fn open(data: Option<&Path>) -> Keys {
-        Keys { path: data.map(path), seen: Mutex::default(), local: OnceLock::new() }
+        let seen = Seen { mark: None, keys: Ok(Arc::default()) };
+        Keys { path: data.map(path), seen: Mutex::new(seen), local: OnceLock::new() }
     }
 
     /// Whose key this is, if it is one.
-    pub fn check(&self, key: &str) -> Option<Holder> {
+    pub fn check(&self, key: &str) -> Result<Option<Holder>, Unreadable> {
         let hash = hash(key);
         if self.local.get().is_some_and(|local| bool::from(local.ct_eq(&hash))) {
-            return Some(Holder { name: LOCAL.to_owned(), scope: Scope::Write });
+            return Ok(Some(Holder { name: LOCAL.to_owned(), scope: Scope::Write }));
         }
         let hash = hex(&hash);
-        let keys = self.current();
+        let keys = self.current()?;
         // All are looked at, whichever fits: how long it takes tells nothing.
         let mut found = None;
         for key in keys.iter() {
@@ -177,12 +182,12 @@ impl Keys {
                 found = Some(Holder { name: key.name.clone(), scope: key.scope });
             }
         }
-        found
+        Ok(found)
     }
 
-    /// Whether the operator has made any.
+    /// Whether the operator has made any, as far as that can be known.
     pub fn any(&self) -> bool {
-        !self.current().is_empty()
+        self.current().is_ok_and(|keys| !keys.is_empty())
     }
 
     /// Makes the local key, in force until the server ends, and leaves it in the data folder for its owner.
@@ -194,22 +199,27 @@ impl Keys {
         write_whole(&local_path(data), &text, 0o600)
     }
 
-    /// The file's keys, read again if it changed. Fails closed: of a file that cannot be read no key is good.
-    fn current(&self) -> Arc<[Key]> {
-        let Some(path) = &self.path else { return Arc::default() };
+    /// The file's keys, read again if it changed.
+    fn current(&self) -> Result<Arc<[Key]>, Unreadable> {
+        let Some(path) = &self.path else { return Ok(Arc::default()) };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = fs::metadata(path).ok().map(|meta| Mark {
-            seconds: meta.mtime(),
-            nanoseconds: meta.mtime_nsec(),
+            changed: (meta.mtime(), meta.mtime_nsec()),
+            // Another owner or mode can make it readable, and leaves what is in it as it was.
+            touched: (meta.ctime(), meta.ctime_nsec()),
             inode: meta.ino(),
             size: meta.size(),
         });
         if mark.is_none() || seen.mark != mark {
-            let keys = read(path).unwrap_or_else(|error| {
-                tracing::error!("no key of the API is good: {error:#}");
-                Vec::new()
+            let keys = read(path).map(Arc::from).map_err(|error| {
+                if seen.keys.is_ok() {
+                    tracing::error!(
+                        "no key of the API can be checked: {error:#}. Give the file to the user that Weir runs as (chown), or restore it"
+                    );
+                }
+                Unreadable
             });
-            *seen = Seen { mark, keys: keys.into() };
+            *seen = Seen { mark, keys };
         }
         seen.keys.clone()
     }
@@ -356,11 +366,12 @@ mod tests {
         let reader = create(&data, "console", Scope::Read, "now".into()).unwrap();
         let writer = create(&data, "robot", Scope::Write, "now".into()).unwrap();
         assert!(reader.expose().starts_with("wk_") && reader.expose().len() == 67);
-        let scope = |secret: &Secret| keys.check(secret.expose()).map(|holder| (holder.name, holder.scope));
+        let scope =
+            |secret: &Secret| keys.check(secret.expose()).unwrap().map(|holder| (holder.name, holder.scope));
         assert_eq!(scope(&reader), Some(("console".into(), Scope::Read)));
         assert_eq!(scope(&writer), Some(("robot".into(), Scope::Write)));
-        assert_eq!(keys.check("wk_"), None);
-        assert_eq!(keys.check(""), None);
+        assert_eq!(keys.check("wk_"), Ok(None));
+        assert_eq!(keys.check(""), Ok(None));
         assert!(create(&data, "robot", Scope::Read, "now".into()).is_err());
         assert!(delete(&data, "console").unwrap() && !delete(&data, "console").unwrap());
         assert_eq!(scope(&reader), None);
@@ -386,14 +397,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_damaged_file_no_key_is_good() {
+    fn of_a_damaged_file_no_key_is_good_until_it_is_restored() {
         let scratch = Scratch::new();
         let secret = create(scratch.path(), "a", Scope::Write, "now".into()).unwrap();
         let keys = Keys::open(Some(scratch.path()));
-        assert!(keys.check(secret.expose()).is_some());
+        assert!(keys.check(secret.expose()).unwrap().is_some());
         let text = fs::read_to_string(path(scratch.path())).unwrap();
         fs::write(path(scratch.path()), format!("{text}\nnonsense")).unwrap();
-        assert!(keys.check(secret.expose()).is_none());
+        assert_eq!(keys.check(secret.expose()), Err(Unreadable));
         assert!(
             list(scratch.path()).is_err() && create(scratch.path(), "b", Scope::Read, String::new()).is_err()
         );
@@ -406,12 +417,12 @@ mod tests {
         let keys = Keys::open(Some(scratch.path()));
         keys.leave_local(scratch.path(), "http://127.0.0.1:1").unwrap();
         let first = local(scratch.path()).unwrap().unwrap();
-        assert_eq!(keys.check(first.key.expose()).unwrap().scope, Scope::Write);
+        assert_eq!(keys.check(first.key.expose()).unwrap().unwrap().scope, Scope::Write);
         assert_eq!(first.server, "http://127.0.0.1:1");
         assert_eq!(fs::metadata(local_path(scratch.path())).unwrap().permissions().mode() & 0o777, 0o600);
         let next = Keys::open(Some(scratch.path()));
         next.leave_local(scratch.path(), "").unwrap();
-        assert!(next.check(first.key.expose()).is_none());
+        assert!(next.check(first.key.expose()).unwrap().is_none());
         assert!(!next.any(), "the local key is none that the operator made");
     }
 
@@ -423,3 +434,5 @@ mod tests {
         }
     }
 }
+        fs::write(path(scratch.path()), text).unwrap();
+        assert!(keys.check(secret.expose()).unwrap().is_some());

@@ -220,6 +220,21 @@ fn a_server_without_keys_tells_how_to_make_one_and_takes_it_without_a_restart() 
 }
 
 #[test]
+fn keys_that_cannot_be_read_are_the_servers_fault_and_no_callers() {
+    let api = Api::new();
+    let (file, kept) = (api.data.file("keys.toml"), api.data.file("kept"));
+    std::fs::rename(&file, &kept).expect("a file");
+    // Root, who may run this test, can read every file; nobody can read a folder as one.
+    std::fs::create_dir(&file).expect("a folder");
+    for key in [api.write.as_str(), "wk_wrong"] {
+        assert_error(&api.ask("GET", "streams", key, ""), 503, "keys_unreadable");
+    }
+    std::fs::remove_dir(&file).expect("a folder");
+    std::fs::rename(&kept, &file).expect("a file");
+    assert_eq!(api.ask("GET", "streams", &api.write, "").status, 200);
+}
+
+#[test]
 fn an_address_that_tries_keys_is_told_to_wait_and_a_good_key_passes_all_the_same() {
     let api = Api::new();
     for _ in 0..10 {
