@@ -110,6 +110,7 @@ const RELAY_KINDS: &[&str] = &["push", "pull"];
 const HLS_MODES: &[&str] = &["on_demand", "always"];
 const WECHAT_IDS: &[&str] = &["openid", "unionid"];
 const WALLET_MODES: &[&str] = &["webhook", "free"];
+const LINKS: &[&str] = &["allow", "refuse", "hosts"];
 const HLS_CONTAINERS: &[&str] = &["fmp4", "ts"];
 const HOOK_FORMS: &[&str] = &["weir", "srs"];
 const ON_FAILURE: &[&str] = &["refuse", "allow"];
@@ -143,6 +144,7 @@ pub(super) fn values(layers: &Layers, problems: &mut Vec<Problem>) {
                 Some("mode") => HLS_MODES,
                 Some("container") => HLS_CONTAINERS,
                 Some("form") => HOOK_FORMS,
+                Some("links") => LINKS,
                 Some("on_failure") => ON_FAILURE,
                 _ => continue,
             };

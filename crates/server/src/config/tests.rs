@@ -1,3 +1,4 @@
+use super::value::Value;
 use super::*;
 use crate::lang::Lang;
 
@@ -225,6 +226,24 @@ fn what_is_wrong_in_the_environment_is_told_by_its_name() {
             "WEIR__HUB__GRACE_SECONDS: `hub.grace_seconds` must be from 0 to 300",
         ]
     );
+}
+
+#[test]
+fn a_word_that_no_key_takes_is_told_where_it_was_written() {
+    assert_eq!(
+        problems("[chat]\nlinks = \"deny\""),
+        ["weir.toml:2: `chat.links` must be one of allow, refuse, hosts"]
+    );
+    let texts = Layers::defaults().items.into_iter().filter(|item| matches!(item.value, Value::Text(_)));
+    // The name of the demo's app is told with that of its stream.
+    for key in texts.map(|item| item.key).filter(|key| key != "demo.app") {
+        let name = format!("WEIR__{}", key.replace('.', "__").to_uppercase());
+        let mut layers = Layers::defaults();
+        layers.add_env(&variables(&[(&name, "no such word")]));
+        let told = layers.config().err().map(|problems| problems.0).unwrap_or_default();
+        // Another key may be missing now, too.
+        assert!(told.is_empty() || told.iter().any(|problem| problem.place == name), "{key}: {told:?}");
+    }
 }
 
 #[test]
