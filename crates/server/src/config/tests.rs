@@ -247,6 +247,34 @@ fn a_word_that_no_key_takes_is_told_where_it_was_written() {
 }
 
 #[test]
+fn events_that_there_are_not_are_told_with_what_was_meant() {
+    let hook = |events: &str| {
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        problems(&format!(
+            "[[webhook]]\nname = \"a\"\nurl = \"https://a.b/\"\nsecret = \"{secret}\"\nevents = {events}"
+        ))
+    };
+    for good in ["[\"*\"]", "[\"stream.*\", \"gift.sent\"]", "[\"ping\"]"] {
+        assert_eq!(hook(good), [""; 0], "{good}");
+    }
+    let begin = "weir.toml:5: `webhook[0].events`: there are no events";
+    for (bad, end) in [
+        ("[\"stream.start\"]", "\"stream.start\"; did you mean \"stream.started\"?"),
+        ("[\"rom.*\"]", "\"rom.*\"; did you mean \"room.*\"?"),
+        ("[\"rom.started\"]", "\"rom.started\"; did you mean \"room.started\"?"),
+        ("[\"room.*\", \"colour\"]", "\"colour\"; docs/en/webhooks.md has the list"),
+        ("[\"stream*\"]", "\"stream*\"; did you mean \"stream.*\"?"),
+        ("[\"internal.*\"]", "\"internal.*\"; docs/en/webhooks.md has the list"),
+    ] {
+        assert_eq!(hook(bad), [format!("{begin} {end}")], "{bad}");
+    }
+    assert_eq!(
+        hook("[]"),
+        ["weir.toml:5: `webhook[0].events` must name events, such as \"stream.*\", or \"*\" for all"]
+    );
+}
+
+#[test]
 fn secrets_are_in_no_output_and_in_no_error() {
     let text = "[push]\nkey = \"hunter2\"\nbackup_key = \"hunter2\"\n[[domain]]\nname = \"a.b\"\nrole = \"play\"\nkey = \"hunter2\"\n";
     let mut layers = Layers::defaults();

@@ -422,12 +422,12 @@ fn a_day_of_many_streams_is_told_in_order_side_by_side() {
         Reply::status(if before % 7 == 3 { 500 } else { 200 })
     });
     let clock = Clock::system();
-    let api = Api::with_file(&webhook("backend", &receiver, "events = [\"test.*\"]"), &[]);
+    let api = Api::with_file(&webhook("backend", &receiver, "events = [\"message.*\"]"), &[]);
     let store = api.weir.app().store.clone().expect("a database");
     for number in 0..120 {
         let subject = format!("room:{}", number % 12);
         let event = weir::event::new(
-            "test.counted",
+            "message.sent",
             subject,
             clock.unix_ms(),
             &json!({"n": number, "room": number % 12}),

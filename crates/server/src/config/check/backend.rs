@@ -1,10 +1,13 @@
 //! What must hold between this server and the operator's backend: whose tokens are taken, who is told and asked, who pays.
 
 use super::{Found, KID_MAX, is_word};
+use crate::config::suggest::nearest;
 use crate::config::{Algorithm, Config, HookForm, UserKey, UserSigApp, WalletMode};
+use crate::event;
 use crate::identity;
 use crate::net::Guard;
 use crate::outbound::Address;
+use crate::store::outbox::fits;
 use crate::webhook::SigningKey;
 
 /// Longest name of a unit of prices, in characters.
@@ -196,21 +199,7 @@ pub(super) fn webhooks(config: &Config, found: &mut Found<'_>) {
             );
         }
         address(&key("url"), webhook.url.expose(), webhook.allow_private, found);
-        let pattern = |pattern: &str| {
-            let body = pattern.strip_suffix(".*").unwrap_or(pattern);
-            let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| plain(byte) && byte != b'-');
-            pattern == "*" || (pattern.len() <= 64 && body.split('.').all(word))
-        };
-        if webhook.events.is_empty() || !webhook.events.iter().all(|events| pattern(events)) {
-            let events = key("events");
-            found.rule(
-                &events,
-                format!(
-                    "`{events}` must be kinds of events, such as \"stream.started\", \"stream.*\" or \"*\""
-                ),
-                format!("`{events}` 应为事件名，如 \"stream.started\"、\"stream.*\" 或 \"*\""),
-            );
-        }
+        events(&key("events"), &webhook.events, found);
         secret(&key("secret"), webhook.secret.expose(), false, found);
         secret(&key("backup_secret"), webhook.backup_secret.expose(), true, found);
     }
@@ -261,6 +250,32 @@ pub(super) fn hooks(config: &Config, found: &mut Found<'_>) {
     let is_asked = asked.iter().any(|(_, urls)| !urls.is_empty());
     secret("hooks.secret", hooks.secret.expose(), !is_asked || hooks.form == HookForm::Srs, found);
     secret("hooks.backup_secret", hooks.backup_secret.expose(), true, found);
+}
+
+/// Which events a receiver wants: kinds that there are, or a beginning of some.
+fn events(key: &str, wanted: &[String], found: &mut Found<'_>) {
+    if wanted.is_empty() {
+        found.rule(
+            key,
+            format!("`{key}` must name events, such as \"stream.*\", or \"*\" for all"),
+            format!("`{key}` 应列出事件，如 \"stream.*\"，或用 \"*\" 表示全部"),
+        );
+    }
+    let is_known = |pattern: &str| pattern == "*" || event::KINDS.iter().any(|kind| fits(pattern, kind));
+    for pattern in wanted.iter().filter(|pattern| !is_known(pattern)) {
+        let groups: Vec<String> =
+            event::KINDS.iter().filter_map(|kind| Some(format!("{}.*", kind.split_once('.')?.0))).collect();
+        let known = event::KINDS.into_iter().chain(groups.iter().map(String::as_str));
+        let (en, zh) = match nearest(pattern, known) {
+            Some(meant) => (format!("did you mean {meant:?}?"), format!("是不是 {meant:?}？")),
+            None => ("docs/en/webhooks.md has the list".into(), "列表见 docs/zh/webhooks.md".into()),
+        };
+        found.rule(
+            key,
+            format!("`{key}`: there are no events {pattern:?}; {en}"),
+            format!("`{key}`：没有事件 {pattern:?}；{zh}"),
+        );
+    }
 }
 
 /// An address that is called.
