@@ -51,6 +51,41 @@ fn certificate(folder: &Folder) -> (String, String) {
     (write("cert.pem", made.cert.pem()), write("key.pem", made.signing_key.serialize_pem()))
 }
 
+/// What `tools/need build` says when these are the versions of the machine's cargo and Node.
+fn need(cargo: &str, node: &str) -> Done {
+    let folder = Folder::new("need");
+    for (name, says) in [
+        ("cargo", format!("cargo {cargo} (0 2026-01-01)")),
+        ("node", format!("v{node}")),
+        ("npm", String::new()),
+    ] {
+        std::fs::write(folder.file(name), format!("#!/bin/sh\necho '{says}'\n")).expect("a program");
+        std::fs::set_permissions(folder.file(name), std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/need"));
+    let path = std::env::var("PATH").expect("a path");
+    command.arg("build").env("PATH", format!("{}:{path}", folder.path().display()));
+    Running::new(command).wait()
+}
+
+#[test]
+fn what_is_too_old_to_build_weir_is_named_with_the_version_that_is_wanted() {
+    for node in ["20.19.0", "20.20.2", "22.12.0", "24.0.1"] {
+        let done = need("1.95.0", node);
+        assert_eq!(done.code, Some(0), "{node}: {done:?}");
+    }
+    for node in ["18.20.4", "20.18.3", "21.7.3", "22.11.0"] {
+        let done = need("1.100.0", node);
+        assert!(
+            done.code == Some(1) && done.stderr.contains(&format!("Node.js is {node}")),
+            "{node}: {done:?}"
+        );
+        assert!(done.stderr.contains("20.19") && done.stderr.contains("22.12"), "{done:?}");
+    }
+    let done = need("1.94.1", "22.12.0");
+    assert!(done.code == Some(1) && done.stderr.contains("cargo is 1.94.1"), "{done:?}");
+}
+
 /// Listens where nobody else does.
 const QUIET: &str =
     "[http]\nlisten = \"127.0.0.1:0\"\n[rtmp]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"\"\n";
