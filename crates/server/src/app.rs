@@ -1,5 +1,6 @@
 //! The application: everything that the transports share, put together once.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -38,6 +39,7 @@ use crate::sessions::Sessions;
 use crate::snapshot::{self, Snapshots};
 use crate::storage::{self, Storage};
 use crate::store::Store;
+use crate::told::told;
 use crate::wallet::{self, Wallet};
 use crate::webhook::{self, Webhooks};
 use crate::{acme, api, demo, http, lottery, net, rtmp};
@@ -190,16 +192,23 @@ impl Server {
                 continue;
             }
             let secure = matches!(kind, Kind::Https | Kind::Rtmps);
-            anyhow::ensure!(
-                !secure || tls.is_some(),
-                "{key} = {address:?} needs a certificate: set tls.cert_file and tls.key_file, or acme.domains"
-            );
-            let addr: SocketAddr = address
-                .parse()
-                .with_context(|| format!("{key} = {address:?} is not an address like [::]:8080"))?;
-            let listener = bind(addr).with_context(|| {
-                format!("{key}: cannot listen on {addr}. Is another program using the port? Change {key}, or stop it")
+            if secure && tls.is_none() {
+                return Err(told(
+                    format!(
+                        "{key} = {address:?} needs a certificate: set tls.cert_file and tls.key_file, or acme.domains"
+                    ),
+                    format!(
+                        "{key} = {address:?} 需要证书：请设置 tls.cert_file 和 tls.key_file，或 acme.domains"
+                    ),
+                ));
+            }
+            let addr: SocketAddr = address.parse().map_err(|_| {
+                told(
+                    format!("{key} = {address:?} is not an address like [::]:8080"),
+                    format!("{key} = {address:?} 不是 [::]:8080 这样的地址"),
+                )
             })?;
+            let listener = bind(addr).map_err(|error| cannot_listen(key, addr, &error))?;
             let local = listener.local_addr()?;
             *ports.of(kind) = Some(local);
             bound.push((listener, tls, kind));
@@ -481,10 +490,12 @@ impl App {
     /// Reads the certificate again, from where `tls` says. Returns whether it is in force: to begin with TLS, or to end it,
     /// takes a restart.
     pub(crate) fn reload_certificate(&self, tls: &config::Tls) -> anyhow::Result<bool> {
-        anyhow::ensure!(
-            self.acme.is_none() || tls_files(tls).is_none(),
-            "tls.cert_file: this server was started with acme.domains, so a certificate from files waits for a restart"
-        );
+        if self.acme.is_some() && tls_files(tls).is_some() {
+            return Err(told(
+                "tls.cert_file: this server was started with acme.domains, so a certificate from files waits for a restart",
+                "tls.cert_file：服务器启动时用的是 acme.domains，改用证书文件需要重启",
+            ));
+        }
         match (&self.certificate, tls_files(tls)) {
             (Some(certificate), Some(files)) => certificate.reload(files).map(|()| true),
             _ => Ok(false),

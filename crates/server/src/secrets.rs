@@ -11,17 +11,19 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::told::told;
+
 /// Random bytes in a generated secret; it is written as twice as many hexadecimal digits.
 const SECRET_BYTES: usize = 20;
 
-const HEADER: &str = "# 推流、播放、用户令牌签名的密钥。不要公开；删除后会重新生成，旧地址和旧令牌随即失效。\n\
-     # Keys that sign push and play addresses and tokens of users. Keep them to yourself; if you delete this file, new ones\n\
 /// A user and a group.
 type Owner = (u32, u32);
 
 /// The user who may read everything, and give files away.
 const ROOT: u32 = 0;
 
+const HEADER: &str = "# 推流、播放、用户令牌签名的密钥。不要公开；删除后会重新生成，旧地址和旧令牌随即失效。\n\
+     # Keys that sign push and play addresses and tokens of users. Keep them to yourself; if you delete this file, new ones\n\
      # are made, and old addresses and tokens end.\n";
 
 /// A text that must not be printed by accident: its `Debug` is a mask, and it has no `Display`.
@@ -119,22 +121,23 @@ impl Secrets {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => return Err(cannot_read(&path, &error)),
         };
         // The parser's own message quotes the line, which holds a secret; only what it expected is passed on.
-        let secrets: Secrets = toml::from_str(&text).map_err(|_| {
-            anyhow::anyhow!(
         let shown = path.display();
-                "{} is damaged: it must hold push_key = \"...\" and play_key = \"...\". Restore it, or delete it to have new keys made",
-                path.display()
+        let secrets: Secrets = toml::from_str(&text).map_err(|_| {
+            told(
+                format!("{shown} is damaged: it must hold push_key = \"...\" and play_key = \"...\". Restore it, or delete it to have new keys made"),
+                format!("{shown} 已损坏：其中应有 push_key = \"...\" 和 play_key = \"...\"。请恢复它，或删除后重新生成密钥"),
             )
         })?;
         for (name, secret) in [("push_key", &secrets.push_key), ("play_key", &secrets.play_key)] {
-            anyhow::ensure!(
-                !secret.is_empty(),
-                "{}: {name} is empty; delete the file to have new keys made",
-                path.display()
-            );
+            if secret.is_empty() {
+                return Err(told(
+                    format!("{shown}: {name} is empty; delete the file to have new keys made"),
+                    format!("{shown}：{name} 为空；删除该文件可重新生成密钥"),
+                ));
+            }
         }
         if others_can_read(&path) {
             tracing::warn!(
@@ -166,9 +169,22 @@ impl Secrets {
 
 /// Makes a data folder that only its owner can enter. One that is there already stays as it is.
 pub fn make_folder(data: &Path) -> anyhow::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
-        format!("cannot make the data folder {}; choose another with --data", data.display())
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
+        let data = data.display();
+        told(
+            format!("cannot make the data folder {data}; choose another with --data ({error})"),
+            format!("无法创建数据目录 {data}；请用 --data 另选一个（{error}）"),
+        )
     })
+}
+
+/// A file of the data folder that is there and cannot be read.
+pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let path = path.display();
+    told(
+        format!("cannot read {path}: {error}. It must be readable for the user that Weir runs as"),
+        format!("无法读取 {path}：{error}。运行 Weir 的用户必须能读它"),
+    )
 }
 
 /// Writes a new file beside its place and moves it there, so that a crash leaves the whole file or none.
@@ -187,6 +203,7 @@ fn write(path: &Path, text: &str, mode: u32, sync: bool) -> anyhow::Result<()> {
     let _ = fs::remove_file(&beside);
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        give_away(&file, path)?;
         file.write_all(text.as_bytes())?;
         if sync {
             file.sync_all()?;
@@ -199,16 +216,41 @@ fn write(path: &Path, text: &str, mode: u32, sync: bool) -> anyhow::Result<()> {
     };
     write()
         .inspect_err(|_| drop(fs::remove_file(&beside)))
-        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(|error| {
+            let path = path.display();
+            told(
+                format!("cannot write {path}: {error}. Its folder must be writable for this user, and its disk have room"),
+                format!("无法写入 {path}：{error}。当前用户必须能写所在目录，且磁盘有空间"),
+            )
+        })
+}
+
+/// A server that is not root must be able to read what root wrote for it with `weir key create` or `weir init`.
+fn give_away(file: &File, path: &Path) -> std::io::Result<()> {
+    let owner = |meta: fs::Metadata| (meta.uid(), meta.gid());
+    let writer = file.metadata()?.uid();
+    let folder = path.parent().map(fs::metadata).transpose()?.map(owner);
+    match heir(writer, fs::metadata(path).ok().map(owner), folder) {
+        Some((user, group)) => fchown(file, Some(user), Some(group)),
+        None => Ok(()),
+    }
+}
+
+/// To whom a file goes that root wrote: the owner of the one that it replaces or, where that is root or not there, of the folder.
+/// Nobody else can give files away.
+fn heir(writer: u32, replaced: Option<Owner>, folder: Option<Owner>) -> Option<Owner> {
+    let others = [replaced, folder].into_iter().flatten();
+    others.filter(|_| writer == ROOT).find(|(user, _)| *user != ROOT)
 }
 
 fn others_can_read(path: &Path) -> bool {
-        give_away(&file, path)?;
     fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::chown;
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -220,6 +262,24 @@ mod tests {
         write_whole(&path, "whole", 0o600).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_root_writes_belongs_to_the_owner_of_the_folder_or_of_the_file_that_was_there() {
+        let (root, weir, other) = ((0, 0), (61_234, 61_235), (61_236, 61_237));
+        assert_eq!(heir(0, None, Some(root)), None);
+        assert_eq!(heir(0, None, Some(weir)), Some(weir));
+        assert_eq!(heir(0, Some(root), Some(weir)), Some(weir));
+        assert_eq!(heir(0, Some(other), Some(weir)), Some(other));
+        assert_eq!(heir(weir.0, Some(other), Some(root)), None);
+        let scratch = Scratch::new();
+        let data = scratch.path();
+        if chown(data, Some(weir.0), Some(weir.1)).is_err() {
+            return; // Only root can go on.
+        }
+        Secrets::create(data).unwrap();
+        let made = fs::metadata(Secrets::path(data)).unwrap();
+        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (weir.0, weir.1, 0o600));
     }
 
     #[test]
@@ -249,8 +309,6 @@ mod tests {
             Secrets::read(scratch.path()).unwrap().unwrap().user_key.is_empty(),
             "reading writes nothing"
         );
-    use std::os::unix::fs::chown;
-
         let keys: Vec<String> = std::thread::scope(|scope| {
             let load = || Secrets::load(scratch.path()).unwrap().unwrap().user_key.expose().to_owned();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
@@ -264,24 +322,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
-    fn what_root_writes_belongs_to_the_owner_of_the_folder_or_of_the_file_that_was_there() {
-        let (root, weir, other) = ((0, 0), (61_234, 61_235), (61_236, 61_237));
-        assert_eq!(heir(0, None, Some(root)), None);
-        assert_eq!(heir(0, None, Some(weir)), Some(weir));
-        assert_eq!(heir(0, Some(root), Some(weir)), Some(weir));
-        assert_eq!(heir(0, Some(other), Some(weir)), Some(other));
-        assert_eq!(heir(weir.0, Some(other), Some(root)), None);
-        let scratch = Scratch::new();
-        let data = scratch.path();
-        if chown(data, Some(weir.0), Some(weir.1)).is_err() {
-            return; // Only root can go on.
-        }
-        Secrets::create(data).unwrap();
-        let made = fs::metadata(Secrets::path(data)).unwrap();
-        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (weir.0, weir.1, 0o600));
-    }
-
     fn a_secret_is_in_no_debug_output_and_in_no_error() {
         let secrets = Secrets {
             push_key: Secret::new("hunter2"),

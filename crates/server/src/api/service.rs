@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::call::{Answer, Call};
 use super::shape::{Span, shape};
 use crate::http::response::Response;
+use crate::lang::Lang;
+use crate::told;
 
 shape! {
     /// How long a drain may take.
@@ -57,8 +59,8 @@ pub(super) fn reload(call: &Call) -> Answer {
         Err(error) => Err(Response::error(
             409,
             "bad_configuration",
-            &format!("nothing has changed: {error:#}"),
-            "配置有误，未作任何改动，详见 message",
+            &format!("nothing has changed: {}", told::text(&error, Lang::En)),
+            &format!("未作任何改动：{}", told::text(&error, Lang::Zh)),
         )),
     }
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,6 +21,7 @@ use tracing::{info, warn};
 
 use super::der;
 use super::socket::Socket;
+use crate::told::told;
 
 /// Where the certificate chain and its key are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,12 +141,26 @@ impl ResolvesServerCert for Certificate {
 }
 
 fn read(files: &TlsFiles) -> anyhow::Result<Arc<CertifiedKey>> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.cert)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("tls.cert_file: cannot read certificates from {}", files.cert.display()))?;
-    anyhow::ensure!(!chain.is_empty(), "tls.cert_file: {} holds no certificate", files.cert.display());
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .with_context(|| format!("tls.key_file: cannot read a private key from {}", files.key.display()))?;
+    let (cert, key_file) = (files.cert.display(), files.key.display());
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect).map_err(|error| {
+            told(
+                format!("tls.cert_file: cannot read certificates from {cert}: {error}"),
+                format!("tls.cert_file：无法从 {cert} 读取证书：{error}"),
+            )
+        })?;
+    if chain.is_empty() {
+        return Err(told(
+            format!("tls.cert_file: {cert} holds no certificate"),
+            format!("tls.cert_file：{cert} 里没有证书"),
+        ));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
+        told(
+            format!("tls.key_file: cannot read a private key from {key_file}: {error}"),
+            format!("tls.key_file：无法从 {key_file} 读取私钥：{error}"),
+        )
+    })?;
     certified(chain, key)
 }
 
@@ -155,8 +169,12 @@ fn certified(
     key: PrivateKeyDer<'static>,
 ) -> anyhow::Result<Arc<CertifiedKey>> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let key = CertifiedKey::from_der(chain, key, &provider)
-        .context("tls: the certificate and the key do not belong together")?;
+    let key = CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
+        told(
+            format!("tls: the certificate and the key do not belong together: {error}"),
+            format!("tls：证书与私钥不配套：{error}"),
+        )
+    })?;
     Ok(Arc::new(key))
 }
 

@@ -10,12 +10,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::secrets::{Secret, make_folder, write_whole};
+use crate::secrets::{Secret, cannot_read, make_folder, write_whole};
+use crate::told::told;
 
 /// What every key begins with, so that one that leaked is recognised.
 const PREFIX: &str = "wk_";
@@ -106,11 +107,11 @@ struct Seen {
     keys: Result<Arc<[Key]>, Unreadable>,
 }
 
-/// What changes when the file does.
 /// The file of the keys cannot be read, so nobody can tell whether a key is good: none is. The log has why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable;
 
+/// What changes when the file does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     changed: (i64, i64),
@@ -235,8 +236,20 @@ pub fn create(data: &Path, name: &str, scope: Scope, created_at: String) -> anyh
     make_folder(data)?;
     let _alone = alone(data)?;
     let mut keys = list(data)?;
-    ensure!(keys.iter().all(|key| key.name != name), "there is a key called {name} already");
-    ensure!(keys.len() < KEYS_MAX, "there are {KEYS_MAX} keys, which is the most: delete one");
+    if keys.iter().any(|key| key.name == name) {
+        return Err(told(
+            format!(
+                "there is a key called {name} already: choose another name, or `weir key delete {name}` first"
+            ),
+            format!("已有名为 {name} 的密钥：请换个名称，或先执行 `weir key delete {name}`"),
+        ));
+    }
+    if keys.len() >= KEYS_MAX {
+        return Err(told(
+            format!("there are {KEYS_MAX} keys, which is the most: delete one"),
+            format!("密钥已达上限 {KEYS_MAX} 个：请先删除一个"),
+        ));
+    }
     let secret = generate()?;
     keys.push(Key { name: name.to_owned(), scope, created_at, sha256: hex(&hash(secret.expose())) });
     write(data, &keys)?;
@@ -263,11 +276,15 @@ pub fn local(data: &Path) -> anyhow::Result<Option<Local>> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => return Err(cannot_read(&path, &error)),
     };
     // The parser's own message quotes the line, which holds the key.
     toml::from_str(&text).map(Some).map_err(|_| {
-        anyhow::anyhow!("{} is damaged; it is written anew when the server starts", path.display())
+        let path = path.display();
+        told(
+            format!("{path} is damaged; it is written anew when the server starts"),
+            format!("{path} 已损坏；服务器启动时会重新写入"),
+        )
     })
 }
 
@@ -298,11 +315,24 @@ fn read(path: &Path) -> anyhow::Result<Vec<Key>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => return Err(cannot_read(path, &error)),
     };
-    let file: File = toml::from_str(&text)
-        .map_err(|error| anyhow::anyhow!("{} is damaged: {}", path.display(), error.message()))?;
-    ensure!(file.key.len() <= KEYS_MAX, "{}: more than {KEYS_MAX} keys", path.display());
+    let shown = path.display();
+    let file: File = toml::from_str(&text).map_err(|error| {
+        let why = error.message();
+        told(
+            format!(
+                "{shown} is damaged: {why}. Restore it, or delete it and make new keys with `weir key create`"
+            ),
+            format!("{shown} 已损坏：{why}。请恢复它，或删除后用 `weir key create` 重新生成"),
+        )
+    })?;
+    if file.key.len() > KEYS_MAX {
+        return Err(told(
+            format!("{shown}: more than {KEYS_MAX} keys; delete some"),
+            format!("{shown}：密钥超过 {KEYS_MAX} 个，请删除一些"),
+        ));
+    }
     Ok(file.key)
 }
 
@@ -408,6 +438,8 @@ mod tests {
         assert!(
             list(scratch.path()).is_err() && create(scratch.path(), "b", Scope::Read, String::new()).is_err()
         );
+        fs::write(path(scratch.path()), text).unwrap();
+        assert!(keys.check(secret.expose()).unwrap().is_some());
     }
 
     #[test]
@@ -434,5 +466,3 @@ mod tests {
         }
     }
 }
-        fs::write(path(scratch.path()), text).unwrap();
-        assert!(keys.check(secret.expose()).unwrap().is_some());

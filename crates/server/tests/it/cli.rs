@@ -355,6 +355,40 @@ fn without_its_database_a_server_says_all_that_is_missing() {
 }
 
 #[test]
+fn a_start_that_fails_is_told_in_both_languages() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("its address").to_string();
+    let folder = Folder::new("told");
+    let (none, junk) = (folder.file("none.pem"), folder.file("junk.pem"));
+    std::fs::write(&junk, "junk").expect("a file");
+    let (none, junk) = (none.to_string_lossy(), junk.to_string_lossy());
+    let files = |cert: &str| {
+        [("WEIR__TLS__CERT_FILE", cert.to_owned()), ("WEIR__TLS__KEY_FILE", junk.to_string())].to_vec()
+    };
+    let damaged = folder.file("damaged");
+    std::fs::create_dir(&damaged).expect("a folder");
+    std::fs::write(damaged.join("secrets.toml"), "push_key = 1").expect("a file");
+    let (good, damaged) = (data(&folder), damaged.to_string_lossy().into_owned());
+    let under_a_file = format!("{junk}/data");
+    let port = [("WEIR__HTTP__LISTEN", taken)].to_vec();
+    for (data, env, en, zh) in [
+        (&good, port, "http.listen: cannot listen on", "http.listen：无法监听"),
+        (&good, files(&none), "tls.cert_file: cannot read certificates", "tls.cert_file：无法从"),
+        (&good, files(&junk), "tls.cert_file", "里没有证书"),
+        (&damaged, Vec::new(), "secrets.toml is damaged", "secrets.toml 已损坏"),
+        (&under_a_file, Vec::new(), "choose another with --data", "请用 --data 另选一个"),
+    ] {
+        for (lang, expected) in [("C.UTF-8", en), ("zh_CN.UTF-8", zh)] {
+            let mut command = weir(&["serve", "--no-demo", "--data", data]);
+            command.env("WEIR__RTMP__LISTEN", "127.0.0.1:0").env("WEIR__HTTP__LISTEN", "127.0.0.1:0");
+            command.env("WEIR__METRICS__LISTEN", "").envs(env.clone()).env("LANG", lang);
+            let done = Running::new(command).wait();
+            assert!(done.code == Some(1) && done.stderr.contains(expected), "{expected}: {done:?}");
+        }
+    }
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_made_is_told() {
     let folder = Folder::new("file");
     let file = written(&folder, "");

@@ -199,5 +199,6 @@ fn the_api_drains_takes_back_and_reads_the_configuration_again() {
     std::fs::write(&file, "[play]\nscheme = \"alliyun\"\n").unwrap();
     let (status, text) = ask("POST", "reload", &write, "");
     assert!(status == 409 && text.contains("weir.toml:2") && text.contains("bad_configuration"), "{text}");
+    assert!(text.contains("未作任何改动：配置有误：") && text.contains("应是其中之一"), "{text}");
     assert_eq!(http::get(weir.http, "/live/room1.flv", "").unwrap().status, 403, "what was in force stays");
 }
