@@ -1,5 +1,6 @@
 //! What the documents about rooms tell people to run is run, as it stands there, next to a server that was started as they say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -93,6 +94,65 @@ fn without_words(code: &str) -> String {
         code = parts.collect::<Vec<_>>().join(field);
     }
     code
+}
+
+/// Files whose `code` or `word` is a code that clients and operators are answered.
+const CODES: [&str; 7] = [
+    "control/src/refusal.rs",
+    "control/src/room/reject.rs",
+    "server/src/api/fault.rs",
+    "server/src/identity/refusal.rs",
+    "server/src/record/failure.rs",
+    "server/src/replay/answer.rs",
+    "server/src/snapshot/failure.rs",
+];
+
+/// The codes of answers in a source file: texts of small letters behind a status (`404, "no_room"`, `NoRoom 404 "no_room"`), in front of a
+/// sentence (`refused("server_full", "the server ...`), and in the files that hold nothing else, behind an arrow.
+fn codes(path: &Path, source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let is_code =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let all = CODES.iter().any(|name| path.ends_with(name));
+    let parts: Vec<&str> = source.split('"').collect();
+    let found = parts.windows(4).filter(|window| is_code(window[1])).filter(|window| {
+        let before = window[0].trim_end().trim_end_matches(',');
+        let status = before.get(before.len().saturating_sub(3)..).unwrap_or_default();
+        let status = status.starts_with(['4', '5']) && status.bytes().all(|byte| byte.is_ascii_digit());
+        let called = before.ends_with('(') && window[2].trim() == "," && window[3].contains(' ');
+        status || called || (all && before.ends_with("=>"))
+    });
+    found.map(|window| window[1].to_owned()).collect()
+}
+
+#[test]
+fn every_code_that_is_answered_is_in_the_documents_of_both_languages() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (mut folders, mut known) =
+        (vec![crates.join("server/src"), crates.join("control/src")], BTreeSet::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                // What the command line says is no answer.
+                true if path.ends_with("src/cmd") => {}
+                true => folders.push(path),
+                false => known.extend(codes(&path, &std::fs::read_to_string(&path).unwrap_or_default())),
+            }
+        }
+    }
+    for known_code in ["no_room", "bad_time", "server_full", "parts_differ", "expired", "internal", "loop"] {
+        assert!(known.contains(known_code), "{known_code} is not found in the source any more: {known:?}");
+    }
+    for language in ["en", "zh"] {
+        let folder = crates.join(format!("../docs/{language}"));
+        let files =
+            std::fs::read_dir(folder).expect("documents").map(|file| file.expect("a document").path());
+        let text: String = files.map(|file| std::fs::read_to_string(file).expect("a document")).collect();
+        let missing: Vec<&String> =
+            known.iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
+        assert_eq!(missing, [""; 0], "docs/{language} say nothing of them");
+    }
 }
 
 #[test]
@@ -199,8 +259,9 @@ impl Newcomer {
     }
 
     fn run(&self, script: &str) -> std::process::Child {
-        Command::new("bash")
-            .args(["-c", script])
+        // They end also when nobody waits for them any more, because another one failed.
+        Command::new("timeout")
+            .args(["300", "bash", "-c", script])
             .env_clear()
             .envs(self.env.clone())
             .current_dir(self.folder.path())
