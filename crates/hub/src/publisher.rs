@@ -49,7 +49,14 @@ impl Publisher {
 
     /// Gives one message to the stream. `time_ms` is the publisher's own time, unwrapped; `now_ms` the caller's clock.
     pub fn push(&mut self, kind: Kind, time_ms: i64, body: Bytes, now_ms: u64) -> Result<Pushed, PushError> {
-        self.stream.push(self.id, kind, time_ms, body, now_ms)
+        let mut pushed = self.stream.push(self.id, kind, time_ms, body, now_ms);
+        // Whoever took the stream away said why, before it was gone.
+        if let Err(PushError::Revoked(end)) = &mut pushed
+            && let Some(why) = self.revoked.borrow().clone()
+        {
+            *end = why;
+        }
+        pushed
     }
 
     /// Returns when somebody else ended this publisher: a newer push of the same identity, or an operator.

@@ -246,8 +246,8 @@ fn feeds_that_come_and_go_see_a_stretch_of_the_stream_and_leave_nothing_behind()
 #[test]
 fn a_reader_that_is_behind_a_trimmed_ring_goes_on_at_its_beginning() {
     check(|| {
-        // Room for about one picture.
-        let hub = Hub::new(Options { gop_max_bytes: 2 * KEY.len() as u64, ..OPTIONS });
+        // Room for about one picture, which counts for half a kilobyte besides its bytes.
+        let hub = Hub::new(Options { gop_max_bytes: 2 * (KEY.len() as u64 + 512), ..OPTIONS });
         let mut publisher = hub.publish(&Name::new("live/a"), identity(), 0).unwrap();
         let bell = Ring::default();
         let mut feed = Feed::new(publisher.stream().clone(), Arc::new(bell.clone()));

@@ -110,7 +110,7 @@ const CODES: [&str; 7] = [
 /// The codes of answers in a source file: texts of small letters behind a status (`404, "no_room"`, `NoRoom 404 "no_room"`), in front of a
 /// sentence (`refused("server_full", "the server ...`), and in the files that hold nothing else, behind an arrow.
 fn codes(path: &Path, source: &str) -> Vec<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let source = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let is_code =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let all = CODES.iter().any(|name| path.ends_with(name));

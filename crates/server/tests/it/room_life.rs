@@ -81,7 +81,8 @@ fn forced(end: impl FnOnce(&Weir), state: &str, code: &str) {
     hls.list_when("a segment", |list| !list.segments.is_empty());
     end(&weir);
     told(&mut viewer, state);
-    push.ended().expect("the publisher is sent away");
+    let reason = push.ended().expect("the publisher is sent away");
+    assert!(reason.contains("the show was ended"), "{reason}");
     weir.wait_for("all players are let go", || players.iter().all(Follower::is_over));
     hls.list_when("the end", |list| list.ended);
     assert_eq!(viewer.say("c", "too late").expect("an answer")["code"], code);
