@@ -148,8 +148,10 @@ pub(super) fn replay(call: &Call) -> Answer {
         Response::error(404, "no_delivery", "there is no delivery of this number", "没有这个编号的投递记录")
     };
     let id = call.names.first().and_then(|id| id.parse().ok()).ok_or_else(absent)?;
-    let done =
-        call.wait(outbox(call)?.replay(id, call.app.clock.unix_ms())).map_err(|error| broken(&error))?;
+    let names: Vec<String> =
+        call.app.webhooks.endpoints().iter().map(|endpoint| endpoint.name.clone()).collect();
+    let done = call.wait(outbox(call)?.replay(id, &names, call.app.clock.unix_ms()));
+    let done = done.map_err(|error| broken(&error))?;
     match done {
         Replayed::Done => Ok(Response::empty(202)),
         Replayed::Absent => Err(absent()),
@@ -158,6 +160,12 @@ pub(super) fn replay(call: &Call) -> Answer {
             "waiting",
             "this event has not been told yet: it is on its way",
             "该事件还没有送达，仍在投递中",
+        )),
+        Replayed::NoEndpoint => Err(Response::error(
+            404,
+            "no_webhook",
+            "the endpoint of this delivery is no longer configured: configure one of that name again, then replay it",
+            "这条投递的接收方已不在配置里：请重新配置同名接收方，再重新投递",
         )),
     }
 }

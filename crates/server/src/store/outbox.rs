@@ -18,6 +18,9 @@ const ROUTE_MAX: i64 = 200;
 /// Rows that are deleted in one transaction.
 const SWEEP_MAX: i64 = 2_000;
 
+/// Most values of one statement.
+const VARIABLES_MAX: usize = 500;
+
 /// What kinds begin with that only whoever names them gets.
 const INTERNAL: &str = "internal.";
 
@@ -205,6 +208,8 @@ pub enum Replayed {
     Absent,
     /// It is on its way already.
     Waiting,
+    /// Its endpoint is not there any more: nobody would tell it.
+    NoEndpoint,
 }
 
 /// The events and their deliveries; clones share them.
@@ -356,8 +361,8 @@ impl Outbox {
         query.build().fetch_all(&self.read).await?.iter().map(delivery).collect()
     }
 
-    /// Tells an event that was delivered or given up once more.
-    pub async fn replay(&self, id: i64, now_ms: i64) -> Result<Replayed> {
+    /// Tells an event that was delivered or given up once more, if its endpoint is one of these.
+    pub async fn replay(&self, id: i64, endpoints: &[String], now_ms: i64) -> Result<Replayed> {
         let mut to = self.write.begin().await?;
         let found = sqlx::query("SELECT endpoint, subject, state FROM delivery WHERE id = ?").bind(id);
         let Some(row) = found.fetch_optional(&mut *to).await? else { return Ok(Replayed::Absent) };
@@ -365,6 +370,9 @@ impl Outbox {
             (row.try_get("endpoint")?, row.try_get("subject")?, row.try_get("state")?);
         if ["due", "queued"].contains(&state.as_str()) {
             return Ok(Replayed::Waiting);
+        }
+        if !endpoints.contains(&endpoint) {
+            return Ok(Replayed::NoEndpoint);
         }
         let query = sqlx::query(
             "UPDATE delivery SET state = 'queued', attempts = 0, due_ms = ?, ended_ms = NULL WHERE id = ?",
@@ -419,33 +427,55 @@ impl Outbox {
         Ok(query.build().execute(&self.write).await?.rows_affected())
     }
 
-    /// Deletes some of what ended before `before_ms`, and of more than `max_ended` the oldest. Gives how many deliveries
-    /// that were.
+    /// Deletes what ended before `before_ms`, and of more than `max_ended` the oldest, in transactions between which others write.
+    /// Gives how many deliveries that were.
     pub async fn sweep(&self, before_ms: i64, max_ended: u64) -> Result<u64> {
+        let mut deleted = 0;
+        loop {
+            let count = self.forget_ended("ended_ms < ?1", before_ms, SWEEP_MAX).await?;
+            deleted += count;
+            if count < SWEEP_MAX {
+                break;
+            }
+        }
         let ended: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE ended_ms IS NOT NULL")
             .fetch_one(&self.read)
             .await?;
-        let over = ended.saturating_sub(i64::try_from(max_ended).unwrap_or(i64::MAX)).clamp(0, SWEEP_MAX);
-        let mut to = self.write.begin().await?;
-        let mut deleted = 0;
-        for (condition, limit) in [("ended_ms < ?1", SWEEP_MAX), ("ended_ms IS NOT NULL AND ?1 = ?1", over)] {
-            if limit == 0 {
-                continue;
+        let mut over = ended.saturating_sub(i64::try_from(max_ended).unwrap_or(i64::MAX));
+        while over > 0 {
+            let count = self.forget_ended("ended_ms <= ?1", i64::MAX, over.min(SWEEP_MAX)).await?;
+            if count == 0 {
+                break;
             }
-            let text = format!(
-                "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE {condition} ORDER BY ended_ms LIMIT ?2)"
-            );
-            let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(before_ms).bind(limit);
-            deleted += query.execute(&mut *to).await?.rows_affected();
+            (deleted, over) = (deleted + count, over - count);
         }
-        if deleted > 0 {
-            let query = sqlx::query(
-                "DELETE FROM event WHERE is_routed = 1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.event = event.number)",
+        Ok(deleted.unsigned_abs())
+    }
+
+    /// Deletes the oldest deliveries for which `condition` holds, and each event with its last one. Gives how many.
+    async fn forget_ended(&self, condition: &str, bound_ms: i64, limit: i64) -> Result<i64> {
+        let text = format!(
+            "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE {condition} ORDER BY ended_ms LIMIT ?2) RETURNING event"
+        );
+        let mut to = self.write.begin_with("BEGIN IMMEDIATE").await?;
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(text)).bind(bound_ms).bind(limit);
+        let mut events: Vec<i64> = query.fetch_all(&mut *to).await?;
+        let count = events.len() as i64;
+        events.sort_unstable();
+        events.dedup();
+        for some in events.chunks(VARIABLES_MAX) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "DELETE FROM event WHERE is_routed = 1
+                     AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.event = event.number) AND number IN (",
             );
-            query.execute(&mut *to).await?;
+            let mut numbers = query.separated(", ");
+            for number in some {
+                numbers.push_bind(*number);
+            }
+            query.push(")").build().execute(&mut *to).await?;
         }
         to.commit().await?;
-        Ok(deleted)
+        Ok(count)
     }
 
     /// What was left to be said by a server that died: subject, kind, and the data of the event that began it.

@@ -219,7 +219,7 @@ async fn forget_others(app: &App, outbox: &Outbox) {
         Ok(0) => {}
         Ok(count) => warn!(
             count,
-            "webhooks: events were given up because their endpoint is no longer configured; `replay` tells them"
+            "webhooks: events were given up because their endpoint is no longer configured; once one of that name is, `replay` tells them"
         ),
         Err(error) => warn!(%error, "webhooks: the database does not answer"),
     }

@@ -90,9 +90,11 @@ async fn of_a_subject_the_next_waits_for_the_one_before_and_other_subjects_and_e
         outbox.list(&Wanted { endpoint: Some("x".into()), limit: 9, ..Wanted::default() }).await.unwrap();
     let a1 = first.iter().find(|delivery| delivery.event.id == "a1").unwrap();
     assert_eq!((a1.state, a1.attempts), (DeliveryState::Failed, 2));
-    assert_eq!(outbox.replay(a1.id, 9_500).await.unwrap(), Replayed::Done);
-    assert_eq!(outbox.replay(a1.id, 9_500).await.unwrap(), Replayed::Waiting);
-    assert_eq!(outbox.replay(999, 9_500).await.unwrap(), Replayed::Absent);
+    let there = ["x".to_owned()];
+    assert_eq!(outbox.replay(a1.id, &[], 9_500).await.unwrap(), Replayed::NoEndpoint);
+    assert_eq!(outbox.replay(a1.id, &there, 9_500).await.unwrap(), Replayed::Done);
+    assert_eq!(outbox.replay(a1.id, &there, 9_500).await.unwrap(), Replayed::Waiting);
+    assert_eq!(outbox.replay(999, &there, 9_500).await.unwrap(), Replayed::Absent);
     for told in ["a2", "a1", "a3"] {
         assert_eq!(due(&outbox, "x", 9_999).await, [told]);
         settle(&outbox, "x", Next::Delivered, 9_999).await;
@@ -171,4 +173,33 @@ async fn what_was_begun_and_not_ended_is_left_to_be_said() {
     assert_eq!(outbox.wills().await.unwrap(), [left]);
     happen(&outbox, &[event("b", "stream.ended", "stream:a")]).await;
     assert!(outbox.wills().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_turn_of_the_sweep_brings_the_log_within_its_bound() {
+    let scratch = Scratch::new();
+    let outbox = Store::open(scratch.path()).await.unwrap().outbox;
+    let rows = 3 * SWEEP_MAX;
+    let count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)";
+    for insert in [
+        "INSERT INTO event (number, id, kind, subject, occurred_ms, data, is_routed)
+             SELECT i, 'e' || i, 'k', 's', 0, '{}', 1 FROM n",
+        "INSERT INTO delivery (event, endpoint, subject, state, due_ms, ended_ms)
+             SELECT i, 'x', 's', 'delivered', 0, i FROM n",
+        // Of the oldest event one delivery is young.
+        "INSERT INTO delivery (event, endpoint, subject, state, due_ms, ended_ms)
+             SELECT 1, 'y', 's', 'delivered', 0, ?1 + 1 FROM n LIMIT 1",
+    ] {
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!("{count} {insert}"))).bind(rows);
+        query.execute(&outbox.write).await.unwrap();
+    }
+    let kept = |table: &str| {
+        let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        sqlx::query_scalar::<_, i64>(query).fetch_one(&outbox.read)
+    };
+    assert_eq!(outbox.sweep(0, 10).await.unwrap(), rows.unsigned_abs() - 9);
+    assert_eq!((kept("delivery").await.unwrap(), kept("event").await.unwrap()), (10, 10));
+    // What is over its time goes in one turn too.
+    assert_eq!(outbox.sweep(i64::MAX, 10).await.unwrap(), 10);
+    assert_eq!((kept("delivery").await.unwrap(), kept("event").await.unwrap()), (0, 0));
 }
