@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::store::Store;
 
@@ -13,9 +13,20 @@ const BATCH: usize = 1_000;
 pub async fn expired(root: &Path, store: &Store, now_ms: i64) -> anyhow::Result<usize> {
     let mut count = 0;
     for recording in store.index.expired(now_ms, BATCH).await? {
-        if delete(root, store, &recording.id).await? {
-            info!(recording = recording.id, "deleted: it is over its time");
-            count += 1;
+        match delete(root, store, &recording.id).await {
+            Ok(true) => {
+                info!(recording = recording.id, "deleted: it is over its time");
+                count += 1;
+            }
+            Ok(false) => {}
+            // It must not keep the others, until the disk is full.
+            Err(error) => {
+                warn!(
+                    recording = recording.id,
+                    error = format!("{error:#}"),
+                    "it is over its time and cannot be deleted"
+                );
+            }
         }
     }
     Ok(count)
@@ -44,4 +55,44 @@ pub(super) async fn delete(root: &Path, store: &Store, id: &str) -> anyhow::Resu
     })
     .await??;
     Ok(store.index.delete(id).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+    use crate::store::{Recording, State, Watched};
+
+    fn recording(id: &str, folder: &str, expires_ms: i64) -> Recording {
+        Recording {
+            id: id.to_owned(),
+            app: "live".into(),
+            stream: "room".into(),
+            folder: folder.to_owned(),
+            started_ms: 0,
+            ended_ms: Some(1),
+            state: State::Finished,
+            reason: String::new(),
+            duration_ms: 1,
+            bytes: 1,
+            codecs: String::new(),
+            gaps: 0,
+            hidden: false,
+            expires_ms: Some(expires_ms),
+            watched: Watched::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_cannot_be_deleted_does_not_keep_the_others() {
+        let scratch = Scratch::new();
+        let store = Store::open(scratch.path()).await.unwrap();
+        tokio::spawn(store.writer.clone().run());
+        store.writer.put_recording(recording("a1", "elsewhere", 1));
+        store.writer.put_recording(recording("a2", "live/room/2026-01-01/a2", 2));
+        store.writer.flush().await;
+        assert_eq!(expired(scratch.path(), &store, 3).await.unwrap(), 1);
+        assert!(store.index.find("a1").await.unwrap().is_some());
+        assert!(store.index.find("a2").await.unwrap().is_none());
+    }
 }
