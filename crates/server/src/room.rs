@@ -10,6 +10,7 @@
 //! while after the last one left. The task never waits for the database.
 
 mod act;
+mod custom;
 mod filter;
 mod follow;
 mod gate;

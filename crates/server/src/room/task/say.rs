@@ -8,13 +8,12 @@ use control::room::message::Body;
 use control::room::reject::{Code, Reject};
 use control::room::turns::Turn;
 use control::words::Verdict;
-use serde_json::Value;
 use tracing::warn;
 
 use super::Task;
 use crate::gift;
 use crate::hooks::{self, Decision, Question};
-use crate::room::{Command, DecidedSay, Done, GivenSay, Room};
+use crate::room::{Command, DecidedSay, Done, GivenSay, Room, custom};
 use crate::store::ledger::Ask;
 use crate::store::rooms::Held;
 
@@ -145,7 +144,7 @@ impl Task {
         match &draft.send().body {
             Body::Text(text) | Body::Notice(text) => check(text),
             Body::Image(image) => whole(&image.url),
-            Body::Custom(custom) => whole(&texts(&custom.data)),
+            Body::Custom(custom) => whole(&custom::texts(&custom.data)),
             Body::Gift(_) | Body::Event(_) => Verdict::Clean,
         }
     }
@@ -289,31 +288,6 @@ impl Drop for Away {
             let _ = self.room.commands.send(Command::Lost { user, cid, turn: self.turn.take() });
         }
     }
-}
-
-/// The names and strings of JSON data, each on a line of its own, so that no word goes on from one to the next.
-fn texts(json: &str) -> String {
-    fn gather(value: &Value, texts: &mut String) {
-        match value {
-            Value::String(text) => {
-                texts.push_str(text);
-                texts.push('\n');
-            }
-            Value::Array(values) => values.iter().for_each(|value| gather(value, texts)),
-            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-                texts.push_str(name);
-                texts.push('\n');
-                gather(value, texts);
-            }),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    let mut texts = String::with_capacity(json.len());
-    // The wire takes nothing that is no JSON, and bounds how deep it is nested.
-    if let Ok(value) = serde_json::from_str(json) {
-        gather(&value, &mut texts);
-    }
-    texts
 }
 
 /// What is asked of a message.
