@@ -235,7 +235,11 @@ impl Conn {
             if count == 0 {
                 return Fate::Stays;
             }
-            let mut written = match self.socket.write_vectored(slices.get(..count).unwrap_or_default()) {
+            let taken = match slices.get(..count).unwrap_or_default() {
+                [one] => self.socket.write(one),
+                several => self.socket.write_vectored(several),
+            };
+            let mut written = match taken {
                 Ok(0) => return Fate::Gone,
                 Ok(written) => written,
                 Err(error) => return self.note_error(&error),
