@@ -146,7 +146,14 @@ impl Hooks {
         let mut decision = Decision::Allow { text: None };
         let mut all_answered = true;
         for address in addresses {
-            match self.ask(&settings, address, question).await {
+            // What one put in place of a message is what the next is asked about, or it would let the old text out.
+            let asked = match (&decision, *question) {
+                (Decision::Allow { text: Some(text) }, Question::Send { room, user, kind, .. }) => {
+                    Question::Send { room, user, kind, text }
+                }
+                (_, asked) => asked,
+            };
+            match self.ask(&settings, address, &asked).await {
                 Ok(Said::Yes { text: None }) => {}
                 Ok(Said::Yes { text }) => decision = Decision::Allow { text },
                 Ok(Said::No { reason }) => {
@@ -166,7 +173,11 @@ impl Hooks {
         if let Some(key) = key.filter(|_| all_answered) {
             let is_yes_of_page = question.is_of_page() && matches!(decision, Decision::Allow { .. });
             let least_ms = if is_yes_of_page { PAGE_CACHE_MS } else { 0 };
-            self.lock().put(key, decision.clone(), now_ms, settings.cache_ms.max(least_ms));
+            let mut cache = self.lock();
+            // Of a backend that was another's before a reload, the answer holds for whoever asked, and for nobody after.
+            if Arc::ptr_eq(&settings, &self.settings()) {
+                cache.put(key, decision.clone(), now_ms, settings.cache_ms.max(least_ms));
+            }
         }
         decision
     }

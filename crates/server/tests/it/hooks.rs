@@ -290,6 +290,29 @@ fn a_stream_that_is_forbidden_while_its_hook_is_asked_does_not_go_on_air() {
 }
 
 #[test]
+fn an_answer_that_comes_after_a_reload_holds_for_whoever_asked_and_for_nobody_after() {
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let old = Receiver::answering(move |_, _| {
+        // Gone when the test has failed, which is as good.
+        let _ = released.lock().expect("a channel").recv();
+        with("0")
+    });
+    let new = Receiver::answering(|_, _| with("1"));
+    let asking =
+        |receiver| hooks("srs", &[at("on_play", &[receiver]), "timeout_ms = 20000\ncache_ms = 60000".into()]);
+    let weir = Weir::start(&asking(&old), &[]);
+    let _publisher = on_air(&weir, "live/a");
+    let addr = weir.http;
+    let play = move || http::get(addr, "/live/a.m3u8", "").expect("an answer").status;
+    let first = std::thread::spawn(play);
+    old.wait(1);
+    weir.app().hooks.reload(&weir::config::Config::from_toml(&asking(&new)).expect("a configuration"));
+    release.send(()).expect("it is asked");
+    assert_eq!((first.join().expect("an answer"), play()), (200, 403));
+}
+
+#[test]
 fn a_hook_that_hangs_holds_up_nobody_else() {
     let receiver = Receiver::answering(|heard, _| match heard.json()["stream"].as_str() {
         Some("slow") => Reply::Stall,

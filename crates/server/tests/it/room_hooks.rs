@@ -86,6 +86,24 @@ fn the_backend_refuses_what_is_said_or_has_other_words_for_it() {
 }
 
 #[test]
+fn the_second_of_two_backends_is_asked_about_the_words_of_the_first() {
+    let first = Receiver::answering(|_, _| says(json!({"allow": true, "text": "***"})));
+    let second = Receiver::answering(|heard, _| {
+        let text = heard.json()["data"]["text"].as_str().unwrap_or_default().to_owned();
+        says(json!({"allow": true, "text": format!("{text}!")}))
+    });
+    let both = format!("{}\", \"{}", first.url("/"), second.url("/"));
+    let file = format!("[hooks]\nallow_private = true\nsecret = \"{SECRET}\"\non_send = [\"{both}\"]\n");
+    let data = Folder::new("room-hooks");
+    let weir = Weir::start_file_in(data.path(), &file, &[]);
+    make_room(&weir);
+    let mut a = enter(&weir, "a");
+    assert_eq!(a.say("c1", "bad").unwrap()["t"], "ack");
+    let item = a.wait_item(|item| item["cid"] == "c1").unwrap();
+    assert_eq!(item["text"], "***!");
+}
+
+#[test]
 fn what_one_person_says_keeps_its_order_however_long_the_backend_takes() {
     let receiver = Receiver::answering(|heard, _| match heard.json()["data"]["text"].as_str() {
         Some("one") => Reply::Stall,
