@@ -49,22 +49,20 @@ impl Publisher {
 
     /// Gives one message to the stream. `time_ms` is the publisher's own time, unwrapped; `now_ms` the caller's clock.
     pub fn push(&mut self, kind: Kind, time_ms: i64, body: Bytes, now_ms: u64) -> Result<Pushed, PushError> {
-        let mut pushed = self.stream.push(self.id, kind, time_ms, body, now_ms);
-        // Whoever took the stream away said why, before it was gone.
-        if let Err(PushError::Revoked(end)) = &mut pushed
-            && let Some(why) = self.revoked.borrow().clone()
-        {
-            *end = why;
-        }
-        pushed
+        let pushed = self.stream.push(self.id, kind, time_ms, body, now_ms).map_err(PushError::BadBody)?;
+        pushed.ok_or_else(|| PushError::Revoked(self.end()))
     }
 
     /// Returns when somebody else ended this publisher: a newer push of the same identity, or an operator.
     pub async fn revoked(&mut self) -> End {
-        match self.revoked.wait_for(Option::is_some).await {
-            Ok(end) => end.clone().unwrap_or(End::Finished),
-            Err(_) => End::Finished,
-        }
+        // An error is the end of the stream itself, of which nothing more was said.
+        let _ = self.revoked.wait_for(Option::is_some).await;
+        self.end()
+    }
+
+    /// Why the stream is no longer this publisher's: whoever takes it away says so first.
+    fn end(&self) -> End {
+        self.revoked.borrow().clone().unwrap_or(End::Finished)
     }
 
     /// Leaves the stream for good after the grace period that begins `now_ms`.

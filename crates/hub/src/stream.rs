@@ -3,14 +3,14 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use media::frame::{Frame, Kind, Role};
+use media::frame::{BadBody, Frame, Kind, Role};
 use media::timeline::Timeline;
 use tokio::sync::watch;
 
 use crate::arrivals::Arrivals;
 use crate::entry::Entry;
 use crate::meter::{Measured, Meter};
-use crate::publisher::{PushError, Pushed};
+use crate::publisher::Pushed;
 use crate::registry::{Identity, Name, Options};
 use crate::ring::Ring;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
@@ -349,6 +349,7 @@ impl Stream {
         Some((id, revoked))
     }
 
+    /// Takes a frame of the publisher with this number; nothing, when the stream is no longer its.
     pub(crate) fn push(
         &self,
         publisher: u64,
@@ -356,12 +357,12 @@ impl Stream {
         time_ms: i64,
         body: Bytes,
         now_ms: u64,
-    ) -> Result<Pushed, PushError> {
-        let mut frame = Frame::classify(kind, time_ms, body).map_err(PushError::BadBody)?;
+    ) -> Result<Option<Pushed>, BadBody> {
+        let mut frame = Frame::classify(kind, time_ms, body)?;
         let mut inner = self.lock();
         match &inner.publisher {
             Some(current) if current.id == publisher => {}
-            _ => return Err(PushError::Revoked(End::Replaced)),
+            _ => return Ok(None),
         }
         inner.last_frame_ms = now_ms;
         inner.frames_in += 1;
@@ -380,7 +381,7 @@ impl Stream {
             inner.meter.note(&frame, now_ms);
             match frame.role {
                 Role::Key => inner.awaits_key = false,
-                Role::Inter | Role::Disposable if inner.awaits_key => return Ok(Pushed::Undecodable),
+                Role::Inter | Role::Disposable if inner.awaits_key => return Ok(Some(Pushed::Undecodable)),
                 _ => {}
             }
         }
@@ -396,7 +397,7 @@ impl Stream {
             }
         }
         inner.wake();
-        Ok(if jumped { Pushed::StoredAfterJump } else { Pushed::Stored })
+        Ok(Some(if jumped { Pushed::StoredAfterJump } else { Pushed::Stored }))
     }
 
     /// The publisher with this number let go of the stream, at `now_ms` if it had a clock.

@@ -25,9 +25,6 @@ struct Began {
     stream: Arc<Stream>,
     data: Value,
     at_ms: i64,
-    /// Whether its begin was put, with what is told if the server dies. Then its end is put too, or that would be told for a
-    /// stream that ended well: what is wanted can be other by then.
-    is_put: bool,
 }
 
 impl Told {
@@ -114,14 +111,8 @@ fn begin(app: &App, stream: &Arc<Stream>) {
         "publisher": publisher.first().map(|session| client(session)),
     });
     let event = Event { opens: Some(STREAM_ENDED), ..new(STREAM_STARTED, subject(&name), at_ms, &data) };
-    // Somebody may want the end alone, and there is one after a crash, too.
-    let wants = |kind| app.store.as_ref().filter(|store| store.writer.wants(kind));
-    let store = wants(STREAM_STARTED).or_else(|| wants(STREAM_ENDED));
-    if let Some(store) = store {
-        store.writer.put_event_anyway(event);
-    }
-    let is_put = store.is_some();
-    app.told.lock().insert(name, Began { stream: stream.clone(), data, at_ms, is_put });
+    app.told.lock().insert(name, Began { stream: stream.clone(), data, at_ms });
+    tell(app, event);
 }
 
 fn end(app: &App, name: &Name, reason: &str) {
@@ -131,11 +122,7 @@ fn end(app: &App, name: &Name, reason: &str) {
     began.data["duration_ms"] = now_ms.saturating_sub(began.at_ms).max(0).into();
     began.data["bytes"] = summary.bytes_in.into();
     began.data["reason"] = reason.into();
-    let event = new(STREAM_ENDED, subject(name), now_ms, &began.data);
-    match &app.store {
-        Some(store) if began.is_put => store.writer.put_event_anyway(event),
-        _ => tell(app, event),
-    }
+    tell(app, new(STREAM_ENDED, subject(name), now_ms, &began.data));
 }
 
 fn subject(name: &Name) -> String {
