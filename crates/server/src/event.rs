@@ -289,12 +289,11 @@ pub(crate) fn listen_to_sessions(sessions: &Sessions, store: &Store, clock: &Clo
     let (writer, clock) = (store.writer.clone(), clock.clone());
     sessions.listen(Box::new(move |of, is_over| {
         let publishes = of.about.role == Role::Publisher;
-        // Somebody may want the end alone, and there is one after a crash, too; and what was begun in the database ends there.
-        let other = publishes.then(|| kind_of(of, !is_over));
-        if writer.wants(kind_of(of, is_over)) || other.is_some_and(|kind| writer.wants(kind)) {
+        // Of players there are many: what nobody wants of them is not even made.
+        if publishes || writer.wants(kind_of(of, is_over)) {
             let opens = (publishes && !is_over).then_some(PUBLISH_ENDED);
             let event = session(of, is_over, clock.now_ms(), clock.unix_ms());
-            writer.put_event_anyway(Event { opens, ..event });
+            writer.put_event(Event { opens, ..event });
         }
     }));
 }

@@ -1,6 +1,6 @@
 //! What recorders tell the index. Nobody who records waits for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -48,6 +48,8 @@ struct Shared {
     outbox: Outbox,
     lost_events: AtomicU64,
     waiting: Mutex<Waiting>,
+    /// Subjects of which something is begun in the database, and the kind of event that ends it.
+    begun: Mutex<HashSet<(String, String)>>,
     news: Notify,
     /// How much was taken, and how much of it is in the database.
     taken: watch::Sender<u64>,
@@ -73,6 +75,7 @@ impl Writer {
             outbox,
             lost_events: AtomicU64::new(0),
             waiting: Mutex::default(),
+            begun: Mutex::default(),
             news: Notify::new(),
             taken: watch::Sender::new(0),
             written: watch::Sender::new(0),
@@ -97,17 +100,23 @@ impl Writer {
         self.took(waiting);
     }
 
-    /// Something that is to be told, of whatever has no transaction of its own. What nobody wants is left out.
+    /// Something that is to be told, of whatever has no transaction of its own. What nobody wants is left out, unless somebody wants
+    /// its end alone, which there is after a crash too; and what was begun in the database ends there, whoever wants it by then.
     pub fn put_event(&self, event: Event) {
-        if !self.shared.outbox.interest.wants(&event.kind) {
+        let mut begun = self.shared.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = begun.remove(&(event.subject.clone(), event.kind.clone()));
+        let begins = event.opens.is_some_and(|kind| self.wants(kind));
+        if !ends && !begins && !self.wants(&event.kind) {
             return;
         }
-        let mut waiting = self.lock();
-        self.add(&mut waiting, event);
-        self.took(waiting);
+        if let Some(kind) = event.opens {
+            begun.insert((event.subject.clone(), kind.to_owned()));
+        }
+        drop(begun);
+        self.put_event_anyway(event);
     }
 
-    /// The same whether or not somebody wants it: what is begun in the database is to end there.
+    /// The same whether or not somebody wants it: what another run of the server has begun in the database is to end there.
     pub fn put_event_anyway(&self, event: Event) {
         let mut waiting = self.lock();
         self.add(&mut waiting, event);

@@ -176,6 +176,32 @@ async fn what_was_begun_and_not_ended_is_left_to_be_said() {
 }
 
 #[tokio::test]
+async fn what_is_begun_for_somebody_ends_whoever_wants_it_by_then() {
+    let wanted = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>();
+    for (at_first, later, left) in [
+        (wanted(&["stream.ended"]), wanted(&["stream.ended"]), 1),
+        (wanted(&["stream.started"]), wanted(&["stream.started"]), 1),
+        // As after a reload.
+        (wanted(&["stream.started"]), wanted(&[]), 1),
+        (wanted(&["gift.*"]), wanted(&["gift.*"]), 0),
+    ] {
+        let scratch = Scratch::new();
+        let Store { outbox, writer, .. } = Store::open(scratch.path()).await.unwrap();
+        tokio::spawn(writer.clone().run());
+        let left_to_say = async || {
+            writer.flush().await;
+            outbox.wills().await.unwrap().len()
+        };
+        outbox.interest.set(at_first.clone());
+        writer.put_event(Event { opens: Some("stream.ended"), ..event("a", "stream.started", "stream:a") });
+        assert_eq!(left_to_say().await, left, "{at_first:?}");
+        outbox.interest.set(later);
+        writer.put_event(event("b", "stream.ended", "stream:a"));
+        assert_eq!(left_to_say().await, 0, "{at_first:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_turn_of_the_sweep_brings_the_log_within_its_bound() {
     let scratch = Scratch::new();
     let outbox = Store::open(scratch.path()).await.unwrap().outbox;
