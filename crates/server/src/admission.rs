@@ -86,12 +86,14 @@ pub async fn enter(app: &App, asked: &Asked<'_>, visitor: &Visitor<'_>) -> Resul
         Action::Push => Question::Publish(&visit),
         Action::Play => Question::Play(&visit),
     };
-    if let Decision::Refuse(refusal) = app.hooks.decide(&question).await {
-        let crate::hooks::Refusal { code, message, message_zh } = refusal;
-        return Err(Refused { code, message, message_zh });
+    if app.hooks.asks(&question) {
+        if let Decision::Refuse(refusal) = app.hooks.decide(&question).await {
+            let crate::hooks::Refusal { code, message, message_zh } = refusal;
+            return Err(Refused { code, message, message_zh });
+        }
+        // The answer took its time, in which the stream may have been forbidden.
+        app.admission.admit(asked)?;
     }
-    // The answer took its time, in which the stream may have been forbidden.
-    app.admission.admit(asked)?;
     admitted.came = Arc::new(came);
     Ok(admitted)
 }
