@@ -86,10 +86,11 @@ impl Packager {
 
     /// Whether the container does not carry what this stream still sends, so that another one would fail like this one.
     pub(super) fn is_in_vain(&self, stream: &Arc<Stream>) -> bool {
-        let now = stream.headers();
-        let bodies =
-            |headers: &Headers| headers.configs.iter().map(|config| config.body.clone()).collect::<Vec<_>>();
-        Arc::ptr_eq(&self.stream, stream) && self.shelf.lacks_codec() && bodies(&self.headers) == bodies(&now)
+        if !Arc::ptr_eq(&self.stream, stream) || !self.shelf.lacks_codec() {
+            return false;
+        }
+        let (then, now) = (self.headers.configs.iter(), &stream.headers().configs);
+        then.map(|config| &config.body).eq(now.iter().map(|config| &config.body))
     }
 
     /// Somebody asked for something.

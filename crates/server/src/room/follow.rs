@@ -10,6 +10,7 @@ use hub::{Name, Phase};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
+use super::gate::not_open;
 use super::{By, Effect, Refusal, act};
 use crate::app::App;
 use crate::store::Store;
@@ -72,7 +73,7 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Asks the database until it answers. What that means meanwhile is said once.
-async fn insist<T, F>(meanwhile: &str, ask: impl Fn() -> F) -> T
+pub(super) async fn insist<T, F>(meanwhile: &str, ask: impl Fn() -> F) -> T
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
@@ -110,7 +111,7 @@ async fn tell(app: &Arc<App>, store: &Store, name: &Name, happening: Happening) 
         }
         if happening == Happening::OnAir && about.state == State::Scheduled && !about.is_valid_at(unix_ms) {
             info!(room = about.id, stream = %name, "a push outside of the time of its show is ended");
-            app.drop_stream(name, "this show may not be pushed to now: see the room's valid_from and valid_until / 不在直播有效期内");
+            app.drop_stream(name, &not_open().for_people());
             continue;
         }
         match app.rooms.effect(app, &about.id, Effect::Happened(happening)).await {

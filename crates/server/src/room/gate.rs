@@ -28,11 +28,7 @@ pub async fn closed(app: &App, name: &Name) -> Option<Refused> {
         return None;
     }
     if rooms.iter().any(|about| may_come(&about)) {
-        return Some(Refused {
-            code: "room_not_open",
-            message: "this show may not be pushed to now: see the room's valid_from and valid_until".into(),
-            message_zh: "不在直播有效期内：请查看房间的 valid_from 和 valid_until".into(),
-        });
+        return Some(not_open());
     }
     let is_banned = rooms.first().is_some_and(|about| about.state == State::Banned);
     is_banned.then(|| Refused {
@@ -40,4 +36,13 @@ pub async fn closed(app: &App, name: &Name) -> Option<Refused> {
         message: "this room is banned: ask the operator".into(),
         message_zh: "房间已被封禁：请联系管理员".into(),
     })
+}
+
+/// What a push outside of the time of its show is told.
+pub(super) fn not_open() -> Refused {
+    Refused {
+        code: "room_not_open",
+        message: "this show may not be pushed to now: see the room's valid_from and valid_until".into(),
+        message_zh: "不在直播有效期内：请查看房间的 valid_from 和 valid_until".into(),
+    }
 }

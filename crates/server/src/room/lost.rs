@@ -9,6 +9,7 @@ use control::room::show::{Happening, State};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use super::follow::insist;
 use super::{Act, By, act};
 use crate::app::App;
 
@@ -56,24 +57,15 @@ impl Lost {
 pub async fn run(app: Arc<App>) {
     let wait_ms = u64::from(app.config.rooms.interrupted_seconds) * 1_000;
     let (Some(store), true) = (app.rooms.store().cloned(), wait_ms > 0) else { return };
+    let waiting =
+        insist("shows that wait for their stream are not known", || store.rooms.interrupted()).await;
+    let now_ms = app.clock.now_ms();
+    waiting.iter().for_each(|room| app.rooms.lost.note(room, State::Interrupted, now_ms));
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known = false;
     loop {
         looks.tick().await;
-        let now_ms = app.clock.now_ms();
-        if !known {
-            match store.rooms.interrupted().await {
-                Ok(rooms) => {
-                    rooms.iter().for_each(|room| app.rooms.lost.note(room, State::Interrupted, now_ms));
-                    known = true;
-                }
-                Err(error) => {
-                    warn!(%error, "shows that wait for their stream are not known: the database does not answer");
-                }
-            }
-        }
-        let Some(then_ms) = now_ms.checked_sub(wait_ms) else { continue };
+        let Some(then_ms) = app.clock.now_ms().checked_sub(wait_ms) else { continue };
         for room in app.rooms.lost.since(then_ms) {
             match act(&app, &room, &By::System, Act::Show(Happening::GiveUp)).await {
                 Ok(_) => {
