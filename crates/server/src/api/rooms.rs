@@ -16,6 +16,7 @@ pub(super) use wish::{author, line, url, user};
 
 use super::call::{Answer, Call, bad};
 use super::fault::Fault;
+use super::messages::flush;
 use super::once;
 use super::room_replays;
 use super::shape::{Schemas, Shape, Span, shape};
@@ -654,9 +655,7 @@ fn show(call: &Call, happening: Happening) -> Answer {
     }
     act(call, Act::Show(happening))?;
     // The state is written by the room, after everybody in it was told.
-    if let Some(store) = call.app.rooms.store() {
-        call.wait(store.chat.flush());
-    }
+    flush(call);
     one(call)
 }
 

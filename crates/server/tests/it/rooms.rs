@@ -133,7 +133,8 @@ fn a_room_is_pushed_to_in_its_time_only_and_a_banned_one_never() {
     while viewer.next().expect("an end in good order").is_some() {}
     let reason = publisher.ended().expect("a reason");
     assert!(reason.contains("the show was ended"), "{reason}");
-    assert_eq!(state(), "ended");
+    // Everybody is told before it is written.
+    wait_for("the end of the show", || state() == "ended");
     assert_error(&backend.ask("POST", "rooms/r1/start", &Value::Null), 409, "room_not_open");
 
     open(-3_600, 3_600);

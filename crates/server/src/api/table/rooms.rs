@@ -22,6 +22,16 @@ const ONE: &[(u16, &str)] = &[NO_ROOM, NO_ROOMS, DATABASE];
 const ALL: &[(u16, &str)] = &[NO_ROOMS, DATABASE];
 
 const BAD_TOKEN: (u16, &str) = (401, "`bad_token`: the user token is not good; the message says why");
+/// Of what is told to whoever may see where the room plays.
+const WATCHED: &[(u16, &str)] = &[
+    BAD_TOKEN,
+    Fault::NotAllowed.told(),
+    Fault::OtherRoom.told(),
+    Fault::Banned.told(),
+    NO_ROOM,
+    NO_ROOMS,
+    DATABASE,
+];
 const ENDED: (u16, &str) = Fault::RoomEnded.told();
 const BANNED: (u16, &str) = Fault::RoomBanned.told();
 const NOT_OPEN: (u16, &str) = Fault::RoomNotOpen.told();
@@ -209,15 +219,7 @@ pub(super) const ROOMS: &[Operation] = &[
     Operation {
         access: Access::OpenWaiting,
         query: &[LIMIT, BEFORE],
-        faults: &[
-            BAD_TOKEN,
-            Fault::NotAllowed.told(),
-            Fault::OtherRoom.told(),
-            Fault::Banned.told(),
-            NO_ROOM,
-            NO_ROOMS,
-            DATABASE,
-        ],
+        faults: WATCHED,
         ..operation(
             (Method::Get, "rooms/{room}/replays", "listReplaysOfRoom"),
             (
@@ -231,15 +233,7 @@ pub(super) const ROOMS: &[Operation] = &[
     Operation {
         access: Access::OpenWaiting,
         query: &[FROM, TO, MEDIA_FROM, MEDIA_TO, AFTER_SEQ],
-        faults: &[
-            BAD_TOKEN,
-            Fault::NotAllowed.told(),
-            Fault::OtherRoom.told(),
-            Fault::Banned.told(),
-            NO_ROOM,
-            NO_ROOMS,
-            DATABASE,
-        ],
+        faults: WATCHED,
         ..operation(
             (Method::Get, "rooms/{room}/replay-chat", "getReplayChat"),
             (
