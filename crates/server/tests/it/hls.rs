@@ -326,11 +326,8 @@ fn a_picture_alone_in_both_containers() {
     round_trip("mute", Version::Debian, &args, "avc1.42c00c", &["fmp4", "ts"]);
 }
 
-/// A stream that the configured container cannot carry is packaged from its beginning in the other one; one whose sound
-/// only shows itself in its packets is tried once.
-#[test]
-fn what_is_packaged_always_is_packaged_in_a_container_that_carries_it_and_not_tried_in_vain() {
-    let weir = Weir::with(&[("hls.container", "ts"), ("hls.mode", "always")]);
+/// A stream on air of which MPEG-TS carries nothing: a configuration of AV1, then key frames.
+fn av1_on_air(weir: &Weir) -> Publisher {
     let mut publisher = Publisher::connect(&weir.rtmp_url("live/a")).expect("a publisher");
     publisher
         .send(media::frame::Kind::Video, 0, &b"\x90av01\x81\x00\x0c\x00"[..].to_vec().into())
@@ -340,6 +337,15 @@ fn what_is_packaged_always_is_packaged_in_a_container_that_carries_it_and_not_tr
         publisher.send(media::frame::Kind::Video, time, &key.into()).expect("sent");
     }
     weir.wait_on_air("live/a");
+    publisher
+}
+
+/// A stream that the configured container cannot carry is packaged from its beginning in the other one; one whose sound
+/// only shows itself in its packets is tried once.
+#[test]
+fn what_is_packaged_always_is_packaged_in_a_container_that_carries_it_and_not_tried_in_vain() {
+    let weir = Weir::with(&[("hls.container", "ts"), ("hls.mode", "always")]);
+    let _publisher = av1_on_air(&weir);
     weir.wait_for("bytes in the other container", || weir.app().hls.held().bytes > 0);
     assert_eq!(weir.app().hls.held().packagers, 1, "and nothing in the configured one");
 
@@ -361,16 +367,7 @@ fn what_is_packaged_always_is_packaged_in_a_container_that_carries_it_and_not_tr
 #[test]
 fn what_a_container_cannot_carry_is_said_and_the_other_is_taken_where_none_was_asked_for() {
     let weir = Weir::with(&[("hls.container", "ts")]);
-    let mut publisher = Publisher::connect(&weir.rtmp_url("live/a")).expect("a publisher");
-    // A configuration of AV1, then a key frame.
-    publisher
-        .send(media::frame::Kind::Video, 0, &b"\x90av01\x81\x00\x0c\x00"[..].to_vec().into())
-        .expect("sent");
-    for time in [0, 500] {
-        let key = [&b"\x91av01"[..], &[0x0a, 1, 2, 3]].concat();
-        publisher.send(media::frame::Kind::Video, time, &key.into()).expect("sent");
-    }
-    weir.wait_on_air("live/a");
+    let _publisher = av1_on_air(&weir);
     let refused = fetch(&weir, "/live/a.m3u8?container=ts");
     assert_eq!(refused.status, 415, "{}", refused.text());
     assert!(

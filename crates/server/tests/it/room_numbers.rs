@@ -1,7 +1,5 @@
 //! The statistics of a room, each held against what was done in it.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::chat::enter;
@@ -54,10 +52,9 @@ fn every_number_of_a_room_is_what_was_done_in_it() {
         all["minutes"].as_array().unwrap().iter().map(|minute| minute[name].as_u64().unwrap()).sum()
     };
     // A minute that goes on is written down every ten seconds.
-    let end = Instant::now() + Duration::from_secs(30);
-    while (counted() != expected || within(&numbers(), "likes") < 7) && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for("what was done is in the database", || {
+        within(&numbers(), "likes") >= 7 && numbers()["visits"] == 3
+    });
     assert_eq!(counted(), expected);
     let all = numbers();
     let watched = all["watch_ms"].as_u64().unwrap();

@@ -17,10 +17,16 @@ pub fn wires(weir: &Weir, stream: &str) -> [String; 3] {
 
 /// A publisher whose stream is on air, with a second of it sent.
 pub fn on_air(weir: &Weir, stream: &str) -> Publisher {
-    let mut publisher = Publisher::connect(&weir.rtmp_url(stream)).expect("a publisher");
+    let publisher = begin(&weir.rtmp_url(stream));
+    weir.wait_on_air(stream);
+    publisher
+}
+
+/// A publisher that has sent a second of its stream.
+pub fn begin(url: &str) -> Publisher {
+    let mut publisher = Publisher::connect(url).expect("a publisher");
     publisher.send_headers(30).expect("headers");
     publisher.send_all(&Clip::default().shots(0, 1_000)).expect("sent");
-    weir.wait_on_air(stream);
     publisher
 }
 

@@ -5,9 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::clip::Clip;
 use testkit::http;
-use testkit::publisher::Publisher;
 use weir::clock::Clock;
 
 use crate::api::{Api, assert_error};
@@ -15,7 +13,7 @@ use crate::cli::Process;
 use crate::ffmpeg;
 use crate::harness::{Folder, Weir, wait_for};
 use crate::receiver::{Heard, Receiver, Reply};
-use crate::show::on_air;
+use crate::show::{begin, on_air};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -265,9 +263,7 @@ fn a_kill_between_the_event_and_its_delivery_loses_nothing() {
     let args = ["--config", &*config.to_string_lossy()];
     let env = [("WEIR__PUSH__SCHEME", "open")];
     let server = Process::serve(&folder, &args, &env);
-    let mut publisher = Publisher::connect(&server.rtmp_url("live/a")).expect("a publisher");
-    publisher.send_headers(30).expect("headers");
-    publisher.send_all(&Clip::default().shots(0, 1_000)).expect("pictures");
+    let _publisher = begin(&server.rtmp_url("live/a"));
     let first = receiver.wait(1).remove(0);
     drop(server);
     failing.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -291,9 +287,7 @@ fn a_kill_between_the_event_and_its_delivery_loses_nothing() {
     server.terminate();
     let server = Process::serve(&folder, &args, &env);
     server.rtmp_url("live/a");
-    let mut publisher = Publisher::connect(&server.rtmp_url("live/b")).expect("a publisher");
-    publisher.send_headers(30).expect("headers");
-    publisher.send_all(&Clip::default().shots(0, 1_000)).expect("pictures");
+    let _publisher = begin(&server.rtmp_url("live/b"));
     wait_for("the next stream", || receiver.heard().len() > count);
     let next = &receiver.heard()[count];
     assert_eq!((next.kind().as_str(), &next.json()["data"]["stream"]), ("stream.started", &json!("b")));
@@ -330,9 +324,7 @@ fn the_end_of_a_lost_stream_is_told_once_whichever_of_the_two_events_is_wanted()
         let args = ["--config", &*config.to_string_lossy()];
         let env = [("WEIR__PUSH__SCHEME", "open")];
         let server = Process::serve(&folder, &args, &env);
-        let mut publisher = Publisher::connect(&server.rtmp_url("live/a")).expect("a publisher");
-        publisher.send_headers(30).expect("headers");
-        publisher.send_all(&Clip::default().shots(0, 1_000)).expect("pictures");
+        let _publisher = begin(&server.rtmp_url("live/a"));
         wait_for("the will", || has_will(&folder.file("data")));
         drop(server);
         let server = Process::serve(&folder, &args, &env);
