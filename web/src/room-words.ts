@@ -1,7 +1,7 @@
 import type { Refusal } from './api';
 import type { State } from './decide';
 import { words, type Words } from './stage';
-import { current, text } from './strings';
+import { said, text } from './strings';
 
 /** What a live room says about its state; null while the picture says it. */
 export function describe(state: State): Words | null {
@@ -57,5 +57,5 @@ export function unsupported(codec: string | null): Words {
 }
 
 function inLanguage(refusal: Refusal | null): string {
-  return (refusal && (current() === 'zh' ? refusal.message_zh : refusal.message)) || '';
+  return (refusal && said(refusal)) || '';
 }

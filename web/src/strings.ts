@@ -144,6 +144,11 @@ export function current(): Language {
   return language;
 }
 
+/** What the server says, in the language of the page. */
+export function said(told: { message: string; message_zh: string }): string {
+  return language === 'zh' ? told.message_zh : told.message;
+}
+
 /** Takes the viewer's earlier choice, or what the browser asks for. */
 export function chooseLanguage(): void {
   setLanguage(stored() ?? preferred(navigator.languages ?? [navigator.language]));

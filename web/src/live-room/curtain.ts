@@ -2,7 +2,7 @@ import type { ChatClient } from '../chat';
 import { h, setAttribute, setText } from '../dom';
 import { clock, count, day } from '../format';
 import { icon } from '../icons';
-import { current, text } from '../strings';
+import { current, said, text } from '../strings';
 import { avatar, webAddress } from './avatar';
 import { ending } from './ending';
 
@@ -71,11 +71,9 @@ export function curtain(actions: { asGuest(): void; comeBack(): void; allLive():
     countdown.hidden = sums.hidden = again.hidden = true;
     element.hidden = false;
     if (status.is === 'over') {
-      const { code, message, message_zh } = status.bye;
-      const said = current() === 'zh' ? message_zh : message;
       const { title, hint, said: says, action } = ending(status.bye, status.inside, chat.you !== null);
-      const words = (says && said) || (hint === null ? '' : text(hint));
-      if (title === null) show(words || code, '', action);
+      const words = (says && said(status.bye)) || (hint === null ? '' : text(hint));
+      if (title === null) show(words || status.bye.code, '', action);
       else show(text(title), words, action);
       return true;
     }

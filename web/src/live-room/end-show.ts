@@ -1,7 +1,7 @@
 import type { ChatClient } from '../chat';
 import { h, setAttribute, setText } from '../dom';
 import { icon } from '../icons';
-import { current, text } from '../strings';
+import { said, text } from '../strings';
 
 /** Ends the show, as the host alone may: asked twice, because nobody can take it back from here. */
 export function endShow(
@@ -23,7 +23,7 @@ export function endShow(
   yes.addEventListener('click', async () => {
     dialog.close();
     const answer = await chat.do('end');
-    if (answer.t === 'reject') tell(current() === 'zh' ? answer.message_zh : answer.message);
+    if (answer.t === 'reject') tell(said(answer));
   });
   const render = () => {
     const on = chat.room?.state === 'live' || chat.room?.state === 'interrupted';

@@ -1,7 +1,7 @@
 import type { ChatClient } from '../chat';
 import { h, setAttribute, setText } from '../dom';
 import { icon } from '../icons';
-import { current, text } from '../strings';
+import { said, text } from '../strings';
 import { askGifts, type Gift, type Unit } from './catalogue';
 import { Claims } from './claims';
 import { giftIcon } from './gift-icon';
@@ -80,7 +80,7 @@ export function giftSheet(chat: ChatClient, room: string, tell: (words: string) 
       if (answer === null) return;
       if (answer.t === 'ack') tell(text('claimedHint'));
       else if (answer.code === 'balance') tell(text('claimSpent'));
-      else tell(current() === 'zh' ? answer.message_zh : answer.message);
+      else tell(said(answer));
     } else {
       chat.gift(gift.id, Math.min(times, most(gift)));
       claims.give(gift.id);

@@ -1,6 +1,6 @@
 import type { ChatClient, Item } from '../chat';
 import { h } from '../dom';
-import { current, text } from '../strings';
+import { said, text } from '../strings';
 
 const MUTE_S = 600;
 
@@ -26,7 +26,7 @@ export function lineMenu(
   const order = async (what: string, more: object) => {
     const answer = await chat.do(what, more);
     if (answer.t === 'ack') tell(text('orderDone'));
-    else tell(current() === 'zh' ? answer.message_zh : answer.message);
+    else tell(said(answer));
   };
   const item = (words: string, act: () => void, danger = false) => {
     const button = h('button', { type: 'button', role: 'menuitem' }, words);

@@ -1,7 +1,7 @@
 import type { ChatClient, Item, Outgoing } from '../chat';
 import { h, setText } from '../dom';
 import { icon } from '../icons';
-import { current, text } from '../strings';
+import { current, said, text } from '../strings';
 import { goesOn } from './gift-rows';
 import { Holes } from './holes';
 import { eventWords, holeLine, itemLine, outgoingLine, type Line } from './line';
@@ -138,5 +138,5 @@ export function chatList(
 /** Why something was refused, in the reader's language. */
 export function refusalWords({ refusal }: Outgoing): string {
   if (!refusal) return '';
-  return (current() === 'zh' ? refusal.message_zh : refusal.message) || refusal.code;
+  return said(refusal) || refusal.code;
 }
