@@ -1,10 +1,12 @@
 //! Rooms over the REST API, as an operator's backend uses it, with people in them.
 
+mod record;
+mod replays;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use control::person::{Person, Role};
 use control::room::message::Body;
-use control::room::show::Happening;
 use serde_json::{Value, json};
 use testkit::chat::ChatClient;
 use testkit::http::{self, Answer};
@@ -14,7 +16,6 @@ use weir::identity::Wish;
 use weir::operator::keys::{self, Scope};
 use weir::room::{Act, By, act};
 use weir::store::rooms::{HISTORY_MAX, Query};
-use weir::store::{Recording, State};
 
 use crate::api::{Api, assert_error, conforms, json, said};
 use crate::harness::wait_for;
@@ -535,154 +536,6 @@ fn the_shelf_the_people_and_the_numbers_of_a_room() {
     assert!(!public.to_string().contains("rtmp://"), "{public}");
     backend.post("kick", json!({"user": "u1"}));
     u1.wait_for(|frame| frame["t"] == "bye").expect("the end");
-}
-
-#[test]
-fn the_record_says_who_did_what_and_to_what() {
-    let backend = Backend::new();
-    let (key, writer) = ("key:shop", "key:writer");
-    backend.done(
-        200,
-        "PUT",
-        "rooms/r1",
-        "/rooms/{room}",
-        json!({"title": "新的", "settings": {"slow_seconds": 5}}),
-    );
-    backend.post("messages", json!({"kind": "notice", "text": "五分钟后开始"}));
-    backend
-        .post("messages", json!({"voice": "user", "from": {"id": "bot", "name": "小助手"}, "text": "你好"}));
-    let goods = json!({"id": "g1", "name": "围巾", "price": 100});
-    backend.done(201, "POST", "rooms/r1/goods", "/rooms/{room}/goods", goods.clone());
-    backend.done(200, "PUT", "rooms/r1/goods/g1", "/rooms/{room}/goods/{goods}", goods);
-    backend.done(200, "PUT", "rooms/r1/goods-order", "/rooms/{room}/goods-order", json!({"ids": ["g1"]}));
-    backend.done(200, "PUT", "rooms/r1/explaining", "/rooms/{room}/explaining", json!({"id": "g1"}));
-    assert_eq!(backend.ask("DELETE", "rooms/r1/goods/g1", &Value::Null).status, 204);
-    let gift = json!({"name": "小心心", "price": 0, "claim": "room"});
-    // Catalogues are not for a key that is for rooms.
-    let give = |method: &str, path: &str, body: &str| {
-        let answer = backend.api.ask(method, path, &backend.api.write, body);
-        assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.text());
-    };
-    give("PUT", "rooms/r1/gifts/heart", &gift.to_string());
-    give("PUT", "gifts/heart", &gift.to_string());
-    give("POST", "rooms/r1/gifts/heart/claims", &json!({"user": "u1"}).to_string());
-    give("DELETE", "gifts/heart", "");
-    let words = json!({"words": [{"word": "坏话", "action": "hold"}]});
-    assert_eq!(backend.ask("PUT", "rooms/r1/words", &words).status, 204);
-    assert_eq!(backend.ask("DELETE", "rooms/r1/words?word=%E5%9D%8F%E8%AF%9D", &Value::Null).status, 204);
-    let mut host = backend.enter("h1");
-    let slow = json!({"t": "do", "cid": "m1", "what": "slow", "seconds": 7});
-    assert_eq!(host.ask(&slow).expect("an answer")["t"], "ack");
-    let recorded = |path: &str, template: &str| -> Vec<[String; 4]> {
-        let record = backend.done(200, "GET", path, template, Value::Null);
-        let entries = record["entries"].as_array().expect("entries");
-        let text = |entry: &Value, field: &str| entry[field].as_str().expect("a text").to_owned();
-        let one = |entry: &Value| ["by", "what", "subject", "detail"].map(|field| text(entry, field));
-        entries.iter().rev().map(one).collect()
-    };
-    let here = recorded("rooms/r1/audit?limit=100", "/rooms/{room}/audit");
-    assert_eq!(
-        here,
-        [
-            [key, "create", "", "好物"],
-            [key, "update", "", "title, settings"],
-            [key, "say", "", "notice: 五分钟后开始"],
-            [key, "say", "user:bot", "text: 你好"],
-            [key, "add_goods", "goods:g1", ""],
-            [key, "update_goods", "goods:g1", ""],
-            [key, "order_goods", "", ""],
-            [key, "explain_goods", "goods:g1", ""],
-            [key, "delete_goods", "goods:g1", ""],
-            [writer, "put_gift", "gift:heart", "price 0"],
-            [writer, "give_claim", "user:u1", "gift:heart"],
-            [key, "add_word", "word:坏话", "hold"],
-            [key, "remove_word", "word:坏话", ""],
-            ["user:h1", "slow", "", "7 s"],
-        ]
-    );
-    let everywhere = recorded("audit?limit=100", "/audit");
-    assert_eq!(
-        everywhere,
-        [[writer, "put_gift", "gift:heart", "price 0"], [writer, "delete_gift", "gift:heart", ""]]
-    );
-}
-
-#[test]
-fn a_show_that_is_over_names_its_replay_to_whoever_may_play_it() {
-    let backend = Backend::new();
-    let weir = &backend.api.weir;
-    let public = |token: Option<&str>| {
-        let header = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let answer = http::get(weir.http, "/api/v1/rooms/r1/public", &header).expect("an answer");
-        let value = json(&answer);
-        let template = said(&backend.document, "/rooms/{room}/public", "get", 200);
-        conforms(&backend.document, template, &value, "public");
-        value["replay"].clone()
-    };
-    let token = backend.token("u1");
-    weir.block_on(act(&weir.shared(), "r1", &By::System, Act::Show(Happening::OnAir))).expect("on air");
-    let store = weir.app().records.store().expect("a data folder").clone();
-    let live_ms = weir.clock.unix_ms();
-    let put = |number: u8, from_ms: i64, change: &dyn Fn(&mut Recording)| {
-        let id = format!("{number:024x}");
-        let mut recording = Recording::begun(&id, ("live", "r1"), live_ms + from_ms);
-        recording.state = State::Finished;
-        recording.ended_ms = Some(live_ms + from_ms + 500);
-        recording.folder = id.clone();
-        change(&mut recording);
-        store.writer.put_recording(recording);
-        weir.block_on(store.writer.flush());
-        id
-    };
-    // One of the show before, one that nobody is to see, one that still grows, one of another stream, and one of a show that
-    // comes after this one.
-    put(1, -60_000, &|_| ());
-    put(3, 30, &|hidden| hidden.hidden = true);
-    put(4, 40, &|open| (open.state, open.ended_ms) = (State::Recording, None));
-    put(5, 50, &|other| other.stream = "r2".to_owned());
-    put(6, 90_000, &|_| ());
-    assert_eq!(public(Some(&token)), Value::Null, "it is on air");
-    backend.post("end", Value::Null);
-    assert_eq!(public(Some(&token)), Value::Null);
-    let id = put(2, 20, &|_| ());
-    let page = public(Some(&token));
-    let page = page.as_str().expect("a page");
-    let query = page.strip_prefix(&format!("/replay/{id}?")).expect("of this one");
-    let (signature, room) = query.rsplit_once('&').expect("a signature");
-    assert_eq!(room, "room=r1");
-    // The page asks with this query.
-    let asked = |query: &str| {
-        http::get(weir.http, &format!("/api/v1/replays/{id}{query}"), "").expect("an answer").status
-    };
-    assert_eq!((asked(&format!("?{signature}")), asked("")), (200, 403));
-    assert_eq!(public(None), Value::Null, "a signature is for people who are known");
-
-    // An encoder that came back after long began another recording: all of the show are there, in pages.
-    let earlier = put(0, 10, &|_| ());
-    let ask = |query: &str, header: &str| {
-        http::get(weir.http, &format!("/api/v1/rooms/r1/replays{query}"), header).expect("an answer")
-    };
-    let list = |query: &str| {
-        let value = json(&ask(query, &format!("Authorization: Bearer {token}\r\n")));
-        conforms(
-            &backend.document,
-            said(&backend.document, "/rooms/{room}/replays", "get", 200),
-            &value,
-            query,
-        );
-        value
-    };
-    let first = list("?limit=1");
-    assert_eq!(first["replays"].as_array().map(Vec::len), Some(1), "{first}");
-    let newest = &first["replays"][0];
-    assert_eq!(
-        (&newest["id"], newest["page"].as_str().map(|found| found.split('?').next())),
-        (&json!(id), Some(page.split('?').next()))
-    );
-    let last = list(&format!("?limit=1&before={}", first["next"].as_str().expect("more")));
-    assert_eq!((&last["replays"][0]["id"], &last["next"]), (&json!(earlier), &Value::Null));
-    assert_eq!(list("")["replays"].as_array().map(Vec::len), Some(2));
-    assert_error(&ask("", ""), 403, "not_allowed");
 }
 
 #[test]
