@@ -94,6 +94,20 @@ test('a hole is fetched, and nothing is shown before it is filled', async () => 
   expect([last(items), chat.holes]).toEqual([8, 1]);
 });
 
+test('behind a hole that cannot be filled, the next one is fetched', async () => {
+  const { transport, chat, items } = await welcomed(1, [text(1)]);
+  transport.last.tell(batch(text(4)));
+  transport.last.tell(batch(text(6)));
+  transport.last.tell({ t: 'resumed', recovered: false, messages: [] });
+  expect([items, chat.holes]).toEqual([[1, 4], 1]);
+  expect(transport.last.sent.slice(1)).toEqual([
+    { t: 'resume', seq: 1 },
+    { t: 'resume', seq: 4 },
+  ]);
+  transport.last.tell({ t: 'resumed', recovered: true, messages: [text(5), text(6)] });
+  expect([items, chat.holes]).toEqual([[1, 4, 5, 6], 1]);
+});
+
 test('what is said is sent until it is answered, with the same id', async () => {
   const { clock, transport, chat } = await welcomed();
   const one = chat.say('hi');

@@ -16,6 +16,8 @@ const SPEAKER_MS: u64 = 10 * 60 * 1_000;
 pub(super) struct Limits {
     speakers: HashMap<String, Speaker>,
     room: Bucket,
+    /// What passed so far. Nobody's own number, which would begin again with whoever was forgotten.
+    passed: u64,
 }
 
 /// Somebody who has spoken, whether they are here or not: leaving does not reset a limit.
@@ -26,15 +28,15 @@ struct Speaker {
     last_ms: u64,
     /// Their last words, as a hash, and when.
     said: Option<(u64, u64)>,
-    /// Goes up by one with each that passes.
-    count: u64,
+    /// Which of all that passed was their last.
+    number: u64,
 }
 
 /// What a draft cost its sender, and how they stood before it.
 #[derive(Debug, Clone)]
 pub(super) enum Paid {
     Gift(Taken),
-    Words { own: Taken, room: Option<Taken>, count: u64, last_ms: u64, said: Option<(u64, u64)> },
+    Words { own: Taken, room: Option<Taken>, number: u64, last_ms: u64, said: Option<(u64, u64)> },
 }
 
 impl Limits {
@@ -52,7 +54,7 @@ impl Limits {
             gifts: Bucket::default(),
             last_ms: 0,
             said: None,
-            count: 0,
+            number: 0,
         });
         let own_rate = |wait| Reject::until(Code::RateUser, wait);
         if matches!(body, Body::Gift(_)) {
@@ -86,13 +88,14 @@ impl Limits {
             },
             false => None,
         };
-        speaker.count += 1;
-        let (count, last_ms, said) = (speaker.count, speaker.last_ms, speaker.said);
+        self.passed += 1;
+        speaker.number = self.passed;
+        let (number, last_ms, said) = (speaker.number, speaker.last_ms, speaker.said);
         speaker.last_ms = now_ms.max(1);
         if let Some(hash) = hash {
             speaker.said = Some((hash, now_ms));
         }
-        Ok(Paid::Words { own, room, count, last_ms, said })
+        Ok(Paid::Words { own, room, number, last_ms, said })
     }
 
     /// Puts back what was taken for something that came to nothing.
@@ -108,13 +111,13 @@ impl Limits {
 
     /// Puts back what words took of others, and what they began: slow mode, and that the same may not be said again.
     pub(super) fn put_back_all_but_own(&mut self, user: &str, paid: &Paid, now_ms: u64) {
-        let Paid::Words { room, count, last_ms, said, .. } = paid else { return };
+        let Paid::Words { room, number, last_ms, said, .. } = paid else { return };
         if let Some(room) = room {
             self.room.put_back(*room, now_ms);
         }
         // Unless they have said something else since.
         if let Some(speaker) = self.speakers.get_mut(user)
-            && speaker.count == *count
+            && speaker.number == *number
         {
             (speaker.last_ms, speaker.said) = (*last_ms, *said);
         }

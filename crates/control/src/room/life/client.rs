@@ -88,7 +88,8 @@ impl Client {
                 (self.seq, self.told) = (first - 1, first - 1);
                 self.has.clear();
                 self.release();
-                false
+                // A second hole behind the first one may be so young that it is to be had.
+                !self.held.is_empty()
             }
         }
     }
