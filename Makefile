@@ -16,11 +16,12 @@ web/dist/index.html: $(shell find web -type f -not -path '*/node_modules/*' -not
 	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run build
 	@touch $@
 
-## Everything that must hold, against real clients. Installs Debian, npm and PyPI packages for it.
+## Everything that must hold, against real clients. Installs Debian, npm and PyPI packages for it. What is drawn at random is
+## the same each time, so that what fails fails again; `make fuzz` draws anew.
 test: web
 	tools/need test
 	cd web && npm test
-	$(CARGO) test --workspace --locked
+	PROPTEST_RNG_SEED=1 $(CARGO) test --workspace --locked
 	$(CARGO) test --locked -p hub --features shuttle --test concurrency
 	$(CARGO) build --locked -p weir -p bench --bins
 	$(CARGO) run -q --locked -p bench -- check
@@ -47,9 +48,10 @@ interop: web
 	tools/need interop
 	tests/interop/run
 
-## Fuzz every parser; SECONDS=600 make fuzz for more and other inputs than the fixed ones of `make test`.
+## Fuzz every parser, and 20,000 cases of each property; SECONDS=600 make fuzz for more. Other inputs than the fixed ones of `make test`.
 fuzz:
 	tools/need test
+	PROPTEST_CASES=20000 $(CARGO) test --workspace --locked --lib
 	tools/fuzz $(or $(SECONDS),30)
 
 ## Cost, latency and memory beside nginx-rtmp and the kernel's own floor; make bench ARGS=--quick takes a minute.

@@ -159,7 +159,7 @@ fn records() -> Vec<(Kind, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(4_000), ..ProptestConfig::default() })]
 
     #[test]
     fn malformed_sps_and_obu_overflow_do_not_panic(

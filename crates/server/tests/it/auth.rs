@@ -125,9 +125,9 @@ fn on_air(weir: &Weir, stream: &str, query: &str) -> Publisher {
     publisher
 }
 
+/// It stands in this second for as long as the test needs there.
 fn set_clock(weir: &Weir, unix_seconds: i64) {
-    // The second's end: what lasts until and with a second lasts to here.
-    weir.clock.set_unix_ms(unix_seconds * 1_000);
+    weir.clock.stop_at_unix_ms(unix_seconds * 1_000 + 999);
 }
 
 fn check(scheme: &str, missing: &str) {

@@ -321,7 +321,7 @@ fn streams_on_air_are_listed_only_where_anybody_may_play_them() {
     assert_error(&get(&weir, "/api/v2", ""), 404, "not_found");
 
     let weir = Weir::with(&[("play.scheme", "tencent"), ("play.key", "playkey9c1e77aa")]);
-    weir.clock.set_unix_ms(1_893_456_000_000);
+    weir.clock.stop_at_unix_ms(1_893_456_000_000);
     let _publisher = on_air(&weir, "live/room1001_720p");
     assert_eq!(
         json(&get(&weir, "/api/v1/live", ""))["streams"],
