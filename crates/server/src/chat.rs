@@ -168,8 +168,8 @@ enum Order {
     Batch(Arc<Room>, Bytes, u32),
     /// Ends connections in a room.
     Remove(Arc<Room>, Whom, Code),
-    /// Tells everybody in a room to come back, and ends.
-    SendAway(Arc<Room>),
+    /// Tells everybody in a room, or somebody there, to come back, and ends.
+    SendAway(Arc<Room>, Option<Arc<str>>),
     /// Tells everybody to come back later, and ends.
     Stop,
 }
@@ -200,7 +200,7 @@ impl std::fmt::Debug for Order {
             Order::End(..) => "End",
             Order::Batch(..) => "Batch",
             Order::Remove(..) => "Remove",
-            Order::SendAway(_) => "SendAway",
+            Order::SendAway(..) => "SendAway",
             Order::Stop => "Stop",
         })
     }
@@ -285,8 +285,9 @@ impl Outlet for Way {
         }
     }
 
-    fn send_away(&self, room: &Arc<Room>) {
-        self.with(room).for_each(|inbox| inbox.order(Order::SendAway(room.clone())));
+    fn send_away(&self, room: &Arc<Room>, whom: Option<&str>) {
+        let whom: Option<Arc<str>> = whom.map(Arc::from);
+        self.with(room).for_each(|inbox| inbox.order(Order::SendAway(room.clone(), whom.clone())));
     }
 }
 

@@ -75,6 +75,16 @@ impl About {
         host.into_iter().chain(crew).chain([token]).max().unwrap_or(token)
     }
 
+    /// Everybody whom the other description makes something else.
+    pub fn whose_role_is_other_in<'a>(&'a self, other: &'a About) -> impl Iterator<Item = &'a str> {
+        let crew = |about: &'a About| {
+            about.crew.iter().map(|(user, _)| user.as_str()).chain([about.host.id.as_str()])
+        };
+        let role = |about: &About, user: &str| about.role_of(user, Role::Viewer);
+        let others = crew(other).filter(move |user| role(self, user) == Role::Viewer);
+        crew(self).chain(others).filter(move |user| role(self, user) != role(other, user))
+    }
+
     /// Whether it may be pushed to at this time.
     pub fn is_valid_at(&self, unix_ms: i64) -> bool {
         self.valid_from_ms.is_none_or(|from| from <= unix_ms) && !self.is_over_at(unix_ms)

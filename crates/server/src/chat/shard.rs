@@ -38,6 +38,9 @@ const SWEEP: usize = 256;
 /// How long a shard that was told to stop goes on at most: everybody has had time to read that.
 const LAST: Duration = Duration::from_millis(FAREWELL_MS + 1_000);
 
+/// After how long a client is to come back at the soonest, in milliseconds.
+const BACK_MS: u64 = 500;
+
 /// Over how long clients are to come back when the server stops or a room has to begin anew, in milliseconds.
 const RETURN_MS: u64 = 5_000;
 
@@ -164,7 +167,7 @@ impl Shard {
             }
             Order::Batch(room, bytes, items) => self.batch(&room, bytes, items),
             Order::Remove(room, whom, code) => self.remove_from(&room, &whom, code),
-            Order::SendAway(room) => self.send_away(&room),
+            Order::SendAway(room, whom) => self.send_away(&room, whom.as_deref()),
             Order::Stop => self.stop(),
         }
     }
@@ -230,29 +233,30 @@ impl Shard {
     }
 
     fn remove_from(&mut self, room: &Room, whom: &Whom, code: Code) {
-        let Some(&at) = self.hall_of.get(&room.number) else { return };
-        let Some(hall) = self.halls.get(at) else { return };
-        let conns = &self.conns;
-        let is_meant = |at: &usize| {
-            conns.get(*at).is_some_and(|conn| match (whom, &conn.place) {
-                (Whom::User(user), Place::Seated(seated)) => *seated.stay.user == **user,
-                (Whom::Address(address), _) => conn.peer == *address,
-                (Whom::User(_), _) => false,
-            })
-        };
-        let meant: Vec<usize> = hall.members.iter().copied().filter(is_meant).collect();
+        let meant = self.members_of(room, |conn| match (whom, &conn.place) {
+            (Whom::User(user), Place::Seated(seated)) => *seated.stay.user == **user,
+            (Whom::Address(address), _) => conn.peer == *address,
+            (Whom::User(_), _) => false,
+        });
         for at in meant {
             self.end(at, wire::bye(code, None), POLICY, code.word());
         }
     }
 
-    fn send_away(&mut self, room: &Room) {
-        let hall = self.hall_of.get(&room.number).and_then(|at| self.halls.get(*at));
-        let members = hall.map(|hall| hall.members.clone()).unwrap_or_default();
-        for at in members {
-            let last = wire::go_away(back_ms(at), Code::Unavailable.word());
-            self.end(at, last, RESTART, "room");
+    fn send_away(&mut self, room: &Room, whom: Option<&str>) {
+        let is_meant = |conn: &Conn, user: &str| matches!(&conn.place, Place::Seated(seated) if *seated.stay.user == *user);
+        for at in self.members_of(room, |conn| whom.is_none_or(|user| is_meant(conn, user))) {
+            // One person is no crowd.
+            let wait_ms = if whom.is_some() { BACK_MS } else { back_ms(at) };
+            self.end(at, wire::go_away(wait_ms, Code::Unavailable.word()), RESTART, "room");
         }
+    }
+
+    /// Those of a room who are meant.
+    fn members_of(&self, room: &Room, is_meant: impl Fn(&Conn) -> bool) -> Vec<usize> {
+        let hall = self.hall_of.get(&room.number).and_then(|at| self.halls.get(*at));
+        let members = hall.into_iter().flat_map(|hall| hall.members.iter().copied());
+        members.filter(|at| self.conns.get(*at).is_some_and(&is_meant)).collect()
     }
 
     /// Writes batches to some of those who wait for them: whole small halls, parts of big ones, in turn.
@@ -540,5 +544,5 @@ impl Shard {
 
 /// After how long a client is to come back, in milliseconds. Spread evenly over the time; which of them comes first does not matter.
 fn back_ms(at: usize) -> u64 {
-    500 + (at as u64).wrapping_mul(0x9E37_79B9) % RETURN_MS
+    BACK_MS + (at as u64).wrapping_mul(0x9E37_79B9) % RETURN_MS
 }

@@ -210,7 +210,7 @@ impl Rooms {
         self.forget(&room);
         room.end().await;
         if let Some(outlet) = self.outlet.get() {
-            outlet.send_away(&room);
+            outlet.send_away(&room, None);
         }
         if let Some(store) = &self.store {
             // What it still had to write is written now, to no room, and not to the other one later.
@@ -310,7 +310,7 @@ async fn watch_over(app: Arc<App>, room: Arc<Room>, outlet: Arc<dyn Outlet>, tas
     if task.await.is_err_and(|error| error.is_panic()) {
         error!(room = %room.id, "a panic in a room's task: everybody in it is sent away and comes back");
         app.rooms.forget(&room);
-        outlet.send_away(&room);
+        outlet.send_away(&room, None);
     }
 }
 

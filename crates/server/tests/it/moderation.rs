@@ -151,6 +151,33 @@ fn nobody_is_in_a_room_before_the_bans_and_words_of_the_whole_server_are_known()
 }
 
 #[test]
+fn who_is_made_something_else_while_they_are_there_comes_again_as_that() {
+    let api = Api::with(&[]);
+    let staff = json!([{"id": "u1", "role": "assistant"}]);
+    let room = json!({"id": "r1", "title": "t", "host": {"id": "host"}, "crew": staff});
+    assert_eq!(api.ask("POST", "rooms", &api.write, &room.to_string()).status, 201);
+    let user = |user: &str| enter(&api.weir, json!({"token": token(&api.weir, user)})).expect("a welcome");
+    let (mut u1, mut u2, mut other) = (user("u1"), user("u2"), user("other"));
+    let silence = json!({"t": "do", "cid": "m1", "what": "silence"});
+    assert_eq!(u1.ask(&silence).expect("an answer")["t"], "ack");
+    assert_eq!(u2.ask(&silence).expect("an answer")["code"], "not_allowed");
+
+    let change = json!({"crew": [{"id": "u2", "role": "assistant"}]}).to_string();
+    assert_eq!(api.ask("PUT", "rooms/r1", &api.write, &change).status, 200);
+    for (one, id, role) in [(&mut u1, "u1", "viewer"), (&mut u2, "u2", "assistant")] {
+        let told = one.wait_for(|frame| frame["t"] == "goaway").expect("the end");
+        assert!(told["reconnect_in_ms"].as_u64().is_some_and(|wait| wait <= 1_000), "{told}");
+        *one = enter(&api.weir, json!({"token": token(&api.weir, id), "resume": one.since()}))
+            .expect("a welcome");
+        assert_eq!((&one.welcome["you"]["role"], &one.welcome["recovered"]), (&json!(role), &json!(true)));
+    }
+    assert_eq!(u1.ask(&silence).expect("an answer")["code"], "not_allowed");
+    let speak = json!({"t": "do", "cid": "m1", "what": "speak"});
+    assert_eq!(u2.ask(&speak).expect("an answer")["t"], "ack");
+    assert_eq!(other.say("c1", "still here").expect("an answer")["t"], "ack");
+}
+
+#[test]
 fn one_sanction_more_than_there_may_be_is_told_as_that() {
     let api = Api::with(&[]);
     let wish = json!({"id": "r1", "title": "t", "host": {"id": "host"}}).to_string();

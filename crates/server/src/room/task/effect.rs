@@ -129,6 +129,10 @@ impl Task {
         // What happened to the show is known here first.
         let (state, live_ms, ended_ms) = (self.about.state, self.about.live_ms, self.about.ended_ms);
         let silent = about.settings.silent;
+        // What somebody may do was settled when they came: they come again.
+        for user in self.about.whose_role_is_other_in(&about) {
+            self.outlet.send_away(&self.room, Some(user));
+        }
         self.about = Arc::new(About { state, live_ms, ended_ms, ..about });
         self.room.open_likes(&self.about);
         self.look_at_stream();
