@@ -219,6 +219,14 @@ test('a silent connection is asked, and given up when it does not answer', async
   expect(chat.status.is).toBe('waiting');
 });
 
+test('a pinned message is shown to those who never had it', async () => {
+  const { transport, chat } = await welcomed(3, [text(3)]);
+  transport.last.tell({ ...batch(event(4, 'pinned', { message: 1 })), pinned: text(1, 'y') });
+  expect(chat.pinned?.text).toBe('y');
+  transport.last.tell({ ...batch(event(5, 'pinned', { message: null })), pinned: null });
+  expect(chat.pinned).toBeNull();
+});
+
 test('a pinned message goes with everything that its author said', async () => {
   const { transport, chat } = await welcomed(3, [text(1, 'x', 'b'), text(2, 'y', 'c'), text(3, 'z', 'b')]);
   transport.last.tell(batch(event(4, 'pinned', { message: 2 }), event(5, 'cleared', { user: 'b' })));

@@ -346,6 +346,7 @@ export class ChatClient {
   private batch(batch: Batch): void {
     if (batch.counters) this.counters = batch.counters;
     this.accept(batch.items);
+    if (batch.pinned !== undefined) this.pinned = batch.pinned;
     if (batch.entered) this.emit('entered', batch.entered);
     this.changed();
   }

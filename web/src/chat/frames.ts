@@ -96,6 +96,8 @@ export interface Batch {
   items: Item[];
   counters?: Counters;
   entered?: Entered;
+  /** The pinned message or none, when that changed: this client may not have it. */
+  pinned?: Item | null;
 }
 
 /** Who came in: some by name, all by number. */

@@ -62,6 +62,8 @@ pub struct Batch {
     pub counters: Option<Counters>,
     /// Who came in, if there were any.
     pub entered: Option<Entered>,
+    /// The pinned message, or that there is none, if that changed: not everybody has the message that its event names.
+    pub pinned: Option<Option<Arc<Said>>>,
 }
 
 /// What is counted while the show goes on. The newest counts; what was between does not.
@@ -115,6 +117,8 @@ pub struct Feed {
     ring: Ring,
     /// However old it is: the ring may not have it any more.
     pinned: Option<Arc<Said>>,
+    /// Those who are here have not been told of it.
+    pin_is_new: bool,
     last_seq: u64,
     /// The number of the last message that went out.
     sent_seq: u64,
@@ -137,6 +141,7 @@ impl Feed {
             epoch,
             ring: Ring::new(recent.into_iter().map(Said::new).collect()),
             pinned: None,
+            pin_is_new: false,
             last_seq: after_seq,
             sent_seq: after_seq,
             urgent: false,
@@ -177,13 +182,16 @@ impl Feed {
         let is_back = |said: &Arc<Said>| matches!(said.message.body, Body::Event(Event::Recalled(_)));
         let said =
             |message: Message| self.ring.find(message.seq).cloned().unwrap_or_else(|| Said::new(message));
-        self.pinned = message.map(said).filter(|said| !is_back(said));
+        let pinned = message.map(said).filter(|said| !is_back(said));
+        let seq = |pinned: &Option<Arc<Said>>| pinned.as_ref().map(|said| said.message.seq);
+        self.pin_is_new |= seq(&pinned) != seq(&self.pinned);
+        self.pinned = pinned;
     }
 
     /// Takes away what some said. It is gone for those who come, and for those to whom it has not gone out yet.
     pub fn recall(&mut self, is_meant: impl Fn(&Message) -> bool) {
         self.ring.recall(|said| is_meant(&said.message));
-        self.pinned.take_if(|said| is_meant(&said.message));
+        self.pin_is_new |= self.pinned.take_if(|said| is_meant(&said.message)).is_some();
     }
 
     /// What somebody who comes in is told; `since` is what they have.
@@ -234,6 +242,7 @@ impl Feed {
             // Whoever comes is greeted with it.
             self.sent_seq = self.last_seq;
             self.entered = Entered::default();
+            self.pin_is_new = false;
             self.shown = self.counters;
             return Next::Nothing;
         }
@@ -263,6 +272,9 @@ impl Feed {
         }
         if entered {
             batch.entered = Some(std::mem::take(&mut self.entered));
+        }
+        if std::mem::take(&mut self.pin_is_new) {
+            batch.pinned = Some(self.pinned.clone());
         }
         if entered || counters {
             self.ticks = 0;

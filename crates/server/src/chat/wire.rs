@@ -121,6 +121,10 @@ pub(super) fn batch(batch: &Batch) -> Bytes {
         let entered = json!({"names": entered.names, "count": entered.count});
         out.extend_from_slice(format!(",\"entered\":{entered}").as_bytes());
     }
+    if let Some(pinned) = &batch.pinned {
+        out.extend_from_slice(b",\"pinned\":");
+        out.extend_from_slice(pinned.as_ref().map_or(b"null", |pinned| pinned.wire(item)));
+    }
     out.push(b'}');
     frame(&out)
 }

@@ -348,7 +348,15 @@ fn a_pinned_message_is_in_the_welcome_however_much_was_said_since_and_after_a_re
     let pinned = |weir: &Weir| enter(weir, "late").welcome["pinned"].clone();
     let shown = pinned(&weir);
     assert_eq!((&shown["seq"], text(&shown), &shown["from"]["id"]), (&seq, "read me", &json!("host")));
-    drop((host, app, weir));
+    // Who is there and never had it is told it, and that it is gone.
+    let mut late = enter(&weir, "late");
+    let mut next = |order: Value| {
+        assert_eq!(host.ask(&order).unwrap()["t"], "ack");
+        late.wait_for(|frame| frame.get("pinned").is_some()).unwrap()["pinned"].clone()
+    };
+    assert_eq!(next(json!({"t": "do", "cid": "m3", "what": "unpin"})), Value::Null);
+    assert_eq!(next(pin("m4", &seq)), shown);
+    drop((host, late, app, weir));
     let weir = start();
     assert_eq!(pinned(&weir), shown, "after a restart");
     let mut host = enter(&weir, "host");
