@@ -295,14 +295,15 @@ pub async fn run(app: Arc<App>) {
 }
 
 async fn round(app: &App, webhook: &Arc<Webhook>, ledger: &Ledger) -> Result<(), sqlx::Error> {
-    let now_ms = app.clock.unix_ms();
-    if ledger.has_undecided(now_ms).await? {
-        ledger.call_off(now_ms, now_ms).await?;
-    }
     loop {
-        let orders = ledger.due(app.clock.unix_ms(), ORDERS).await?;
+        // Before each few: with a wallet that answers nothing, these may be many and take long.
+        let now_ms = app.clock.unix_ms();
+        if ledger.has_undecided(now_ms).await? {
+            ledger.call_off(now_ms, now_ms).await?;
+        }
+        webhook.figures.owed.store(ledger.owed().await?, Ordering::Relaxed);
+        let orders = ledger.due(now_ms, ORDERS).await?;
         if orders.is_empty() {
-            webhook.figures.owed.store(ledger.owed().await?, Ordering::Relaxed);
             return Ok(());
         }
         let mut told = JoinSet::new();

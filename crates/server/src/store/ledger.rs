@@ -462,20 +462,24 @@ async fn give(to: &mut Transaction<'_, Sqlite>, give: &Give) -> Result<Told> {
         query.bind(state.word()).bind(give.wallet_key.as_deref().unwrap_or_default()).bind(give.at_ms);
     let Some(row) = query.fetch_optional(&mut **to).await? else { return find(to, give).await };
     let entry = entry(&row)?;
-    if let Some(place) = &give.claim {
-        let query = sqlx::query(
-            "UPDATE gift_claim SET state = 'used', at_ms = ? WHERE room = ? AND user = ? AND gift = ? AND state = 'claimed'",
-        );
-        let query = query.bind(give.at_ms).bind(place).bind(&give.user).bind(&give.gift);
-        if query.execute(&mut **to).await?.rows_affected() == 0 {
-            sqlx::query("DELETE FROM ledger WHERE id = ?").bind(entry.id).execute(&mut **to).await?;
-            return Ok(Told::NoClaim);
-        }
+    if !use_claim(to, give).await? {
+        sqlx::query("DELETE FROM ledger WHERE id = ?").bind(entry.id).execute(&mut **to).await?;
+        return Ok(Told::NoClaim);
     }
     if paid {
         orders::begin(to, &entry).await?;
     }
     Ok(Told::New(entry))
+}
+
+/// Whether they may give it: what is to be claimed first they have claimed, and it is used now.
+async fn use_claim(to: &mut Transaction<'_, Sqlite>, give: &Give) -> Result<bool> {
+    let Some(place) = &give.claim else { return Ok(true) };
+    let query = sqlx::query(
+        "UPDATE gift_claim SET state = 'used', at_ms = ? WHERE room = ? AND user = ? AND gift = ? AND state = 'claimed'",
+    );
+    let query = query.bind(give.at_ms).bind(place).bind(&give.user).bind(&give.gift);
+    Ok(query.execute(&mut **to).await?.rows_affected() > 0)
 }
 
 /// What was sent before under the same id.
@@ -487,6 +491,8 @@ async fn find(to: &mut Transaction<'_, Sqlite>, give: &Give) -> Result<Told> {
         return Ok(Told::Other);
     }
     match entry.state {
+        // Nothing that was claimed is called off; this was for sale then.
+        State::Cancelled if !use_claim(to, give).await? => return Ok(Told::NoClaim),
         State::Cancelled => return orders::again(to, &entry, give).await,
         State::Reserved if orders::is_undecided(to, &entry).await? => return Ok(Told::Undecided),
         State::Reserved | State::Confirmed => {}

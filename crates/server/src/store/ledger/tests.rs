@@ -87,6 +87,22 @@ async fn what_was_not_answered_is_called_off_and_may_be_tried_again_under_anothe
 }
 
 #[tokio::test]
+async fn what_was_called_off_while_it_was_for_sale_must_be_claimed_when_it_has_to_be_by_now() {
+    let (_folder, store) = open().await;
+    let ledger = &store.ledger;
+    ledger.ask(give("c", true)).await.unwrap();
+    assert_eq!(ledger.call_off(i64::MAX, NOW_MS).await.unwrap(), 1);
+    let claimed = || match give("c", false) {
+        Ask::Give(give) => Ask::Give(Box::new(Give { claim: Some("r".into()), price: 0, ..*give })),
+        _ => unreachable!(),
+    };
+    assert_eq!(ledger.ask(claimed()).await, Ok(Told::NoClaim));
+    assert!(store.gifts.claim("r", "u", "rose", NOW_MS).await.unwrap());
+    assert_eq!(row(ledger.ask(claimed()).await.unwrap()).state, State::Confirmed);
+    assert!(!store.gifts.claim("r", "u", "rose", NOW_MS).await.unwrap(), "it is used");
+}
+
+#[tokio::test]
 async fn commits_of_gifts_wait_for_the_disk_and_those_of_others_do_not() {
     let (_folder, store) = open().await;
     let level = async || -> i64 {

@@ -148,6 +148,18 @@ fn a_gift_is_paid_for_before_it_is_shown_and_the_wallet_is_told_until_it_answers
 }
 
 #[test]
+fn what_a_wallet_is_owed_is_known_while_it_does_not_answer() {
+    let (url, asked) = wallet(|question, _| match question["action"].as_str() {
+        Some("confirm") => Does::Stall,
+        _ => yes(question),
+    });
+    let api = with_wallet(&url);
+    assert_eq!(enter(&api.weir, "a").ask(&gift("c1", "car", 3)).unwrap()["t"], "ack");
+    wait_for("the question", || actions(&asked, "c1").len() == 2);
+    assert_eq!(api.weir.app().wallet.owed(), 1);
+}
+
+#[test]
 fn a_wallet_that_refuses_stalls_fails_or_lies_costs_nobody_anything() {
     let (url, asked) = wallet(|question, before| {
         match (question["cid"].as_str(), question["action"].as_str()) {
