@@ -23,6 +23,8 @@ mod remote;
 mod spool;
 mod task;
 mod tend;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use std::fs::File;

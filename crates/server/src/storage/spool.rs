@@ -10,8 +10,8 @@ use super::failure::Failure;
 use super::figures::Figures;
 use crate::store::{Part, Store};
 
-/// Most files that go in one look.
-const BATCH: usize = 100;
+/// Files of one question to the database.
+const PAGE: usize = 100;
 
 /// What making room needs.
 #[derive(Debug)]
@@ -29,15 +29,17 @@ impl Spool<'_> {
         mut excess: u64,
         is_needed: impl Fn(&Part) -> bool,
     ) -> Result<(), Failure> {
-        if excess == 0 {
-            return Ok(());
-        }
-        for part in self.store.uploads.confirmed(BATCH).await? {
-            if excess == 0 {
+        let mut last: Option<Part> = None;
+        while excess > 0 {
+            let page = self.store.uploads.confirmed(last.as_ref(), PAGE).await?;
+            if page.is_empty() {
                 break;
             }
-            if !is_needed(&part) && self.remove(&part).await? {
-                excess = excess.saturating_sub(part.bytes);
+            for part in page {
+                if excess > 0 && !is_needed(&part) && self.remove(&part).await? {
+                    excess = excess.saturating_sub(part.bytes);
+                }
+                last = Some(part);
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::pause::Pause;
 use super::spool::Spool;
 use crate::app::App;
-use crate::store::{Part, Store};
+use crate::store::{Part, Store, ToDelete};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,13 +27,14 @@ const MEGA: u64 = 1_000_000;
 pub(super) async fn tend(app: &Arc<App>, bucket: &Bucket, store: &Store, root: &Path) {
     let storage = &app.storage;
     let (mut deleting, mut making_room) = (Pause::default(), Pause::default());
+    let mut last_deleted = None;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         let now_ms = app.clock.now_ms();
         if deleting.is_due(now_ms) {
-            note(app, &mut deleting, delete(bucket, store).await);
+            note(app, &mut deleting, delete(bucket, store, &mut last_deleted).await);
         }
         let Ok(backlog) = store.uploads.backlog().await else { continue };
         storage.figures.set_backlog(backlog);
@@ -47,10 +48,17 @@ pub(super) async fn tend(app: &Arc<App>, bucket: &Bucket, store: &Store, root: &
     }
 }
 
-/// Deletes what is to be deleted. One that cannot be does not hold up the others, unless nothing can be reached.
-async fn delete(bucket: &Bucket, store: &Store) -> Result<(), Failure> {
+/// Deletes the next few of what is to be deleted, behind `last`, and from the start again behind the end: what cannot be
+/// deleted does not hold up the others.
+pub(super) async fn delete(
+    bucket: &Bucket,
+    store: &Store,
+    last: &mut Option<ToDelete>,
+) -> Result<(), Failure> {
+    let few = store.uploads.to_delete(last.take().as_ref(), DELETES).await?;
+    let is_full = few.len() == DELETES;
     let mut outcome = Ok(());
-    for what in store.uploads.to_delete(DELETES).await? {
+    for what in few {
         let deleted = match what.upload_id.as_str() {
             "" => bucket.delete(&what.object_key).await,
             id => bucket.abort(&what.object_key, id).await,
@@ -60,6 +68,7 @@ async fn delete(bucket: &Bucket, store: &Store) -> Result<(), Failure> {
             Err(failure @ Failure::Unreachable(_)) => return Err(failure),
             Err(failure) => outcome = Err(failure),
         }
+        *last = is_full.then_some(what);
     }
     outcome
 }

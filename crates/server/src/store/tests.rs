@@ -193,14 +193,15 @@ async fn an_upload_goes_on_where_it_was_and_what_is_deleted_is_deleted_in_the_st
     assert!(uploads.set_uploaded(&local(3), "key-3", None).await.unwrap());
     assert!(uploads.set_note("a1", Some("note")).await.unwrap());
     assert!(store.index.delete("a1").await.unwrap());
-    let mut left = uploads.to_delete(9).await.unwrap();
-    left.sort_by(|a, b| a.object_key.cmp(&b.object_key));
+    let left = uploads.to_delete(None, 9).await.unwrap();
     let names: Vec<_> = left.iter().map(|what| (what.object_key.as_str(), what.upload_id.as_str())).collect();
     assert_eq!(names, [("key-1", ""), ("key-2", "id-2"), ("key-3", ""), ("note", "")]);
+    assert_eq!(uploads.to_delete(Some(&left[1]), 9).await.unwrap(), left[2..]);
+    assert_eq!(uploads.to_delete(left.last(), 9).await.unwrap(), []);
     for what in &left {
         uploads.deleted(what).await.unwrap();
     }
-    assert_eq!(uploads.to_delete(9).await.unwrap(), []);
+    assert_eq!(uploads.to_delete(None, 9).await.unwrap(), []);
     assert!(!uploads.begin(&local(1), &upload(1, &[])).await.unwrap());
     assert!(!uploads.set_uploaded(&local(1), "key-1", None).await.unwrap());
 }

@@ -110,12 +110,12 @@ impl Uploads {
 
     /// Finished parts that are on this machine alone, oldest first: what is uploaded next.
     pub async fn waiting(&self, limit: usize) -> Result<Vec<Part>> {
-        self.in_state(PartState::Local, limit).await
+        self.in_state(PartState::Local, None, limit).await
     }
 
-    /// Parts that are here and in the store, oldest first: what may go from this machine.
-    pub async fn confirmed(&self, limit: usize) -> Result<Vec<Part>> {
-        self.in_state(PartState::Uploaded, limit).await
+    /// Parts that are here and in the store, oldest first, behind one of them: what may go from this machine.
+    pub async fn confirmed(&self, after: Option<&Part>, limit: usize) -> Result<Vec<Part>> {
+        self.in_state(PartState::Uploaded, after, limit).await
     }
 
     /// Notes that a part is in the object store under this name, as well as here, and what is to be told of it. Returns
@@ -192,10 +192,16 @@ impl Uploads {
         Ok(())
     }
 
-    /// What the store is to forget.
-    pub async fn to_delete(&self, limit: usize) -> Result<Vec<ToDelete>> {
+    /// What the store is to forget, by name, behind one of them.
+    pub async fn to_delete(&self, after: Option<&ToDelete>, limit: usize) -> Result<Vec<ToDelete>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = sqlx::query("SELECT * FROM object_to_delete LIMIT ?").bind(limit);
+        let query = sqlx::query(
+            "SELECT * FROM object_to_delete WHERE ?1 IS NULL OR (object_key, upload_id) > (?1, ?2)
+             ORDER BY object_key, upload_id LIMIT ?3",
+        );
+        let query =
+            query.bind(after.map(|after| &after.object_key)).bind(after.map(|after| &after.upload_id));
+        let query = query.bind(limit);
         let one = |row: &SqliteRow| {
             Ok(ToDelete { object_key: row.try_get("object_key")?, upload_id: row.try_get("upload_id")? })
         };
@@ -209,10 +215,15 @@ impl Uploads {
         Ok(())
     }
 
-    async fn in_state(&self, state: PartState, limit: usize) -> Result<Vec<Part>> {
+    async fn in_state(&self, state: PartState, after: Option<&Part>, limit: usize) -> Result<Vec<Part>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let query = sqlx::query("SELECT * FROM part WHERE state = ? ORDER BY recording, number LIMIT ?");
-        query.bind(state.word()).bind(limit).fetch_all(&self.read).await?.iter().map(part).collect()
+        let query = sqlx::query(
+            "SELECT * FROM part WHERE state = ?1 AND (?2 IS NULL OR (recording, number, format) > (?2, ?3, ?4))
+             ORDER BY recording, number, format LIMIT ?5",
+        );
+        let query = query.bind(state.word()).bind(after.map(|after| &after.recording));
+        let query = query.bind(after.map(|after| after.number)).bind(after.map(|after| after.format.word()));
+        query.bind(limit).fetch_all(&self.read).await?.iter().map(part).collect()
     }
 
     async fn set_state(&self, of: &Part, from: PartState, to: PartState) -> Result<()> {
