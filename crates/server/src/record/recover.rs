@@ -59,9 +59,10 @@ pub(super) async fn recover(
     let found = tokio::task::spawn_blocking(move || sidecars(&place)).await?;
     // Whoever ends a recording tells the index first.
     store.writer.flush().await;
-    let mut outcome = Outcome::default();
+    let (mut outcome, mut seen) = (Outcome::default(), HashSet::new());
     for (folder, sidecar) in found {
         let Some(mut sidecar) = sidecar else { continue };
+        seen.insert(sidecar.id.clone());
         if is_open(&sidecar.id) {
             continue;
         }
@@ -78,8 +79,47 @@ pub(super) async fn recover(
         let is_news = !all && known.is_none();
         outcome.add(put(root, &folder, sidecar, store, storage, is_news).await?);
     }
+    close_missing(store, &seen, is_open).await?;
     store.writer.flush().await;
     Ok(outcome)
+}
+
+/// Ends what the index has as going on and whose folder says nothing: nobody writes it any more. Should its folder come back,
+/// that is right.
+async fn close_missing(
+    store: &Store,
+    seen: &HashSet<String>,
+    is_open: &(dyn Fn(&str) -> bool + Sync),
+) -> anyhow::Result<()> {
+    for state in [State::Recording, State::Paused] {
+        let filter = Filter { hidden: true, state: Some(state), ..Filter::default() };
+        let mut before = None;
+        loop {
+            let page = store.index.list(&filter, &Page { before, limit: PAGE }).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.id.clone());
+            for recording in page {
+                if seen.contains(&recording.id) || is_open(&recording.id) {
+                    continue;
+                }
+                tracing::warn!(
+                    recording = recording.id,
+                    folder = recording.folder,
+                    "a recording was going on when the server ended, and its folder is gone or cannot be read"
+                );
+                let ended_ms = recording.started_ms.saturating_add_unsigned(recording.duration_ms);
+                let ended = Recording {
+                    state: State::Failed,
+                    reason: "crash".into(),
+                    ended_ms: Some(ended_ms),
+                    ..recording
+                };
+                let event = event::recording(&ended, ended_ms);
+                store.writer.put_recording_and(ended, event);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the index again. Recordings in progress are left alone; `progress` is told how many of how many are done.
@@ -468,6 +508,24 @@ mod tests {
     use super::*;
     use crate::config::Layers;
     use crate::scratch::Scratch;
+
+    #[tokio::test]
+    async fn what_was_going_on_and_has_no_folder_any_more_has_ended() {
+        let scratch = Scratch::new();
+        let storage = Arc::new(Storage::new(&Layers::defaults().config().unwrap().storage));
+        let store = Store::open(scratch.path()).await.unwrap();
+        tokio::spawn(store.writer.clone().run());
+        let going_on = Recording { duration_ms: 7_000, ..recording() };
+        let started_ms = going_on.started_ms;
+        store.writer.put_recording(going_on.clone());
+        store.writer.put_recording(Recording::begun(&"f".repeat(24), ("live", "other"), 0));
+        store.writer.flush().await;
+        recover(scratch.path(), &store, &storage, &|id| id.starts_with('f')).await.unwrap();
+        let found = store.index.find(&going_on.id).await.unwrap().unwrap();
+        assert_eq!((found.state, found.reason.as_str()), (State::Failed, "crash"));
+        assert_eq!(found.ended_ms, Some(started_ms + 7_000));
+        assert!(store.index.find(&"f".repeat(24)).await.unwrap().unwrap().state.is_open());
+    }
 
     /// The files are closed before the index knows of it, at the end of a recording and by a start that closes what a crash
     /// left: a kill between the two is a crash too.
