@@ -38,8 +38,13 @@ fn the_record_says_who_did_what_and_to_what() {
     assert_eq!(backend.ask("PUT", "rooms/r1/words", &words).status, 204);
     assert_eq!(backend.ask("DELETE", "rooms/r1/words?word=%E5%9D%8F%E8%AF%9D", &Value::Null).status, 204);
     let mut host = backend.enter("h1");
-    let slow = json!({"t": "do", "cid": "m1", "what": "slow", "seconds": 7});
-    assert_eq!(host.ask(&slow).expect("an answer")["t"], "ack");
+    for order in [
+        json!({"t": "do", "cid": "m1", "what": "slow", "seconds": 7}),
+        json!({"t": "do", "cid": "m2", "what": "kick", "user": "u1"}),
+        json!({"t": "do", "cid": "m3", "what": "end"}),
+    ] {
+        assert_eq!(host.ask(&order).expect("an answer")["t"], "ack", "{order}");
+    }
     let recorded = |path: &str, template: &str| -> Vec<[String; 4]> {
         let record = backend.done(200, "GET", path, template, Value::Null);
         let entries = record["entries"].as_array().expect("entries");
@@ -65,6 +70,8 @@ fn the_record_says_who_did_what_and_to_what() {
             [key, "add_word", "word:坏话", "hold"],
             [key, "remove_word", "word:坏话", ""],
             ["user:h1", "slow", "", "7 s"],
+            ["user:h1", "kick", "user:u1", ""],
+            ["user:h1", "end", "", ""],
         ]
     );
     let everywhere = recorded("audit?limit=100", "/audit");
