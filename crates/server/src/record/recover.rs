@@ -55,6 +55,8 @@ pub(super) async fn recover(
 ) -> anyhow::Result<Outcome> {
     let (filter, page) = (Filter { hidden: true, ..Filter::default() }, Page { before: None, limit: 1 });
     let all = store.index.list(&filter, &page).await?.is_empty();
+    // Before the folders are looked for: a recording that begins now has its folder before the index knows of it.
+    let going_on = going_on(store).await?;
     let place = root.to_owned();
     let found = tokio::task::spawn_blocking(move || sidecars(&place)).await?;
     // Whoever ends a recording tells the index first.
@@ -79,47 +81,40 @@ pub(super) async fn recover(
         let is_news = !all && known.is_none();
         outcome.add(put(root, &folder, sidecar, store, storage, is_news).await?);
     }
-    close_missing(store, &seen, is_open).await?;
+    let is_missing = |recording: &Recording| !seen.contains(&recording.id) && !is_open(&recording.id);
+    going_on.into_iter().filter(is_missing).for_each(|missing| close(store, missing));
     store.writer.flush().await;
     Ok(outcome)
 }
 
-/// Ends what the index has as going on and whose folder says nothing: nobody writes it any more. Should its folder come back,
-/// that is right.
-async fn close_missing(
-    store: &Store,
-    seen: &HashSet<String>,
-    is_open: &(dyn Fn(&str) -> bool + Sync),
-) -> anyhow::Result<()> {
+/// What the index has as going on.
+async fn going_on(store: &Store) -> anyhow::Result<Vec<Recording>> {
+    let mut found = Vec::new();
     for state in [State::Recording, State::Paused] {
         let filter = Filter { hidden: true, state: Some(state), ..Filter::default() };
-        let mut before = None;
+        let mut page = Page { before: None, limit: PAGE };
         loop {
-            let page = store.index.list(&filter, &Page { before, limit: PAGE }).await?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.id.clone());
-            for recording in page {
-                if seen.contains(&recording.id) || is_open(&recording.id) {
-                    continue;
-                }
-                tracing::warn!(
-                    recording = recording.id,
-                    folder = recording.folder,
-                    "a recording was going on when the server ended, and its folder is gone or cannot be read"
-                );
-                let ended_ms = recording.started_ms.saturating_add_unsigned(recording.duration_ms);
-                let ended = Recording {
-                    state: State::Failed,
-                    reason: "crash".into(),
-                    ended_ms: Some(ended_ms),
-                    ..recording
-                };
-                let event = event::recording(&ended, ended_ms);
-                store.writer.put_recording_and(ended, event);
-            }
+            let mut some = store.index.list(&filter, &page).await?;
+            let Some(last) = some.last() else { break };
+            page.before = Some(last.id.clone());
+            found.append(&mut some);
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// Ends what was going on and whose folder says nothing: nobody writes it any more. Should the folder come back, that is right.
+fn close(store: &Store, missing: Recording) {
+    tracing::warn!(
+        recording = missing.id,
+        folder = missing.folder,
+        "a recording was going on when the server ended, and its folder is gone or cannot be read"
+    );
+    let ended_ms = missing.started_ms.saturating_add_unsigned(missing.duration_ms);
+    let ended =
+        Recording { state: State::Failed, reason: "crash".into(), ended_ms: Some(ended_ms), ..missing };
+    let event = event::recording(&ended, ended_ms);
+    store.writer.put_recording_and(ended, event);
 }
 
 /// Makes the index again. Recordings in progress are left alone; `progress` is told how many of how many are done.
