@@ -168,8 +168,8 @@ enum Order {
     Batch(Arc<Room>, Bytes, u32),
     /// Ends connections in a room.
     Remove(Arc<Room>, Whom, Code),
-    /// Tells everybody in a room, or somebody there, to come back, and ends.
-    SendAway(Arc<Room>, Option<Arc<str>>),
+    /// Tells everybody in a room, or some there, to come back, and ends.
+    SendAway(Arc<Room>, Option<Whom>),
     /// Tells everybody to come back later, and ends.
     Stop,
 }
@@ -285,9 +285,8 @@ impl Outlet for Way {
         }
     }
 
-    fn send_away(&self, room: &Arc<Room>, whom: Option<&str>) {
-        let whom: Option<Arc<str>> = whom.map(Arc::from);
-        self.with(room).for_each(|inbox| inbox.order(Order::SendAway(room.clone(), whom.clone())));
+    fn send_away(&self, room: &Arc<Room>, whom: Option<&Whom>) {
+        self.with(room).for_each(|inbox| inbox.order(Order::SendAway(room.clone(), whom.cloned())));
     }
 }
 

@@ -83,8 +83,8 @@ pub trait Outlet: Send + Sync + fmt::Debug {
     /// Ends every connection of somebody in this room, or of everybody who comes from an address.
     fn remove(&self, room: &Arc<Room>, whom: &Whom, code: Code);
 
-    /// Ends every connection in this room, or somebody's only. Whoever had one is to come back.
-    fn send_away(&self, room: &Arc<Room>, whom: Option<&str>);
+    /// Ends every connection in this room, or only these. Whoever had one is to come back.
+    fn send_away(&self, room: &Arc<Room>, whom: Option<&Whom>);
 }
 
 /// Whose connections.

@@ -75,14 +75,13 @@ impl About {
         host.into_iter().chain(crew).chain([token]).max().unwrap_or(token)
     }
 
-    /// Everybody whom the other description makes something else.
+    /// Everybody whom the other description makes something else; some may be named twice.
     pub fn whose_role_is_other_in<'a>(&'a self, other: &'a About) -> impl Iterator<Item = &'a str> {
         let crew = |about: &'a About| {
             about.crew.iter().map(|(user, _)| user.as_str()).chain([about.host.id.as_str()])
         };
         let role = |about: &About, user: &str| about.role_of(user, Role::Viewer);
-        let others = crew(other).filter(move |user| role(self, user) == Role::Viewer);
-        crew(self).chain(others).filter(move |user| role(self, user) != role(other, user))
+        crew(self).chain(crew(other)).filter(move |user| role(self, user) != role(other, user))
     }
 
     /// Whether it may be pushed to at this time.

@@ -117,8 +117,8 @@ pub struct Feed {
     ring: Ring,
     /// However old it is: the ring may not have it any more.
     pinned: Option<Arc<Said>>,
-    /// Those who are here have not been told of it.
-    pin_is_new: bool,
+    /// The number of that of which those who are here were told last.
+    shown_pin: Option<u64>,
     last_seq: u64,
     /// The number of the last message that went out.
     sent_seq: u64,
@@ -141,7 +141,7 @@ impl Feed {
             epoch,
             ring: Ring::new(recent.into_iter().map(Said::new).collect()),
             pinned: None,
-            pin_is_new: false,
+            shown_pin: None,
             last_seq: after_seq,
             sent_seq: after_seq,
             urgent: false,
@@ -182,16 +182,13 @@ impl Feed {
         let is_back = |said: &Arc<Said>| matches!(said.message.body, Body::Event(Event::Recalled(_)));
         let said =
             |message: Message| self.ring.find(message.seq).cloned().unwrap_or_else(|| Said::new(message));
-        let pinned = message.map(said).filter(|said| !is_back(said));
-        let seq = |pinned: &Option<Arc<Said>>| pinned.as_ref().map(|said| said.message.seq);
-        self.pin_is_new |= seq(&pinned) != seq(&self.pinned);
-        self.pinned = pinned;
+        self.pinned = message.map(said).filter(|said| !is_back(said));
     }
 
     /// Takes away what some said. It is gone for those who come, and for those to whom it has not gone out yet.
     pub fn recall(&mut self, is_meant: impl Fn(&Message) -> bool) {
         self.ring.recall(|said| is_meant(&said.message));
-        self.pin_is_new |= self.pinned.take_if(|said| is_meant(&said.message)).is_some();
+        self.pinned.take_if(|said| is_meant(&said.message));
     }
 
     /// What somebody who comes in is told; `since` is what they have.
@@ -238,11 +235,12 @@ impl Feed {
 
     /// What there is to send to so many members, if it is time.
     pub(super) fn poll_batch(&mut self, members: usize, now_ms: u64) -> Next {
+        let pin = self.pinned.as_ref().map(|said| said.message.seq);
         if members == 0 {
             // Whoever comes is greeted with it.
             self.sent_seq = self.last_seq;
             self.entered = Entered::default();
-            self.pin_is_new = false;
+            self.shown_pin = pin;
             self.shown = self.counters;
             return Next::Nothing;
         }
@@ -273,7 +271,7 @@ impl Feed {
         if entered {
             batch.entered = Some(std::mem::take(&mut self.entered));
         }
-        if std::mem::take(&mut self.pin_is_new) {
+        if std::mem::replace(&mut self.shown_pin, pin) != pin {
             batch.pinned = Some(self.pinned.clone());
         }
         if entered || counters {

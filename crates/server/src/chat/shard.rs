@@ -167,7 +167,7 @@ impl Shard {
             }
             Order::Batch(room, bytes, items) => self.batch(&room, bytes, items),
             Order::Remove(room, whom, code) => self.remove_from(&room, &whom, code),
-            Order::SendAway(room, whom) => self.send_away(&room, whom.as_deref()),
+            Order::SendAway(room, whom) => self.send_away(&room, whom.as_ref()),
             Order::Stop => self.stop(),
         }
     }
@@ -233,30 +233,30 @@ impl Shard {
     }
 
     fn remove_from(&mut self, room: &Room, whom: &Whom, code: Code) {
-        let meant = self.members_of(room, |conn| match (whom, &conn.place) {
-            (Whom::User(user), Place::Seated(seated)) => *seated.stay.user == **user,
-            (Whom::Address(address), _) => conn.peer == *address,
-            (Whom::User(_), _) => false,
-        });
-        for at in meant {
+        for at in self.members_of(room, Some(whom)) {
             self.end(at, wire::bye(code, None), POLICY, code.word());
         }
     }
 
-    fn send_away(&mut self, room: &Room, whom: Option<&str>) {
-        let is_meant = |conn: &Conn, user: &str| matches!(&conn.place, Place::Seated(seated) if *seated.stay.user == *user);
-        for at in self.members_of(room, |conn| whom.is_none_or(|user| is_meant(conn, user))) {
-            // One person is no crowd.
+    fn send_away(&mut self, room: &Room, whom: Option<&Whom>) {
+        for at in self.members_of(room, whom) {
+            // Some are no crowd.
             let wait_ms = if whom.is_some() { BACK_MS } else { back_ms(at) };
             self.end(at, wire::go_away(wait_ms, Code::Unavailable.word()), RESTART, "room");
         }
     }
 
-    /// Those of a room who are meant.
-    fn members_of(&self, room: &Room, is_meant: impl Fn(&Conn) -> bool) -> Vec<usize> {
+    /// Those of a room who are meant, or all.
+    fn members_of(&self, room: &Room, whom: Option<&Whom>) -> Vec<usize> {
+        let is_meant = |conn: &Conn| match (whom, &conn.place) {
+            (None, _) => true,
+            (Some(Whom::User(user)), Place::Seated(seated)) => *seated.stay.user == **user,
+            (Some(Whom::Address(address)), _) => conn.peer == *address,
+            (Some(Whom::User(_)), _) => false,
+        };
         let hall = self.hall_of.get(&room.number).and_then(|at| self.halls.get(*at));
         let members = hall.into_iter().flat_map(|hall| hall.members.iter().copied());
-        members.filter(|at| self.conns.get(*at).is_some_and(&is_meant)).collect()
+        members.filter(|at| self.conns.get(*at).is_some_and(is_meant)).collect()
     }
 
     /// Writes batches to some of those who wait for them: whole small halls, parts of big ones, in turn.

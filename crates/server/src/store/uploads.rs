@@ -196,12 +196,12 @@ impl Uploads {
     pub async fn to_delete(&self, after: Option<&ToDelete>, limit: usize) -> Result<Vec<ToDelete>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = sqlx::query(
-            "SELECT * FROM object_to_delete WHERE ?1 IS NULL OR (object_key, upload_id) > (?1, ?2)
-             ORDER BY object_key, upload_id LIMIT ?3",
+            "SELECT * FROM object_to_delete WHERE (object_key, upload_id) > (?, ?)
+             ORDER BY object_key, upload_id LIMIT ?",
         );
-        let query =
-            query.bind(after.map(|after| &after.object_key)).bind(after.map(|after| &after.upload_id));
-        let query = query.bind(limit);
+        // Nothing has an empty name.
+        let (key, id) = after.map_or(("", ""), |after| (after.object_key.as_str(), after.upload_id.as_str()));
+        let query = query.bind(key).bind(id).bind(limit);
         let one = |row: &SqliteRow| {
             Ok(ToDelete { object_key: row.try_get("object_key")?, upload_id: row.try_get("upload_id")? })
         };
@@ -218,11 +218,12 @@ impl Uploads {
     async fn in_state(&self, state: PartState, after: Option<&Part>, limit: usize) -> Result<Vec<Part>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = sqlx::query(
-            "SELECT * FROM part WHERE state = ?1 AND (?2 IS NULL OR (recording, number, format) > (?2, ?3, ?4))
-             ORDER BY recording, number, format LIMIT ?5",
+            "SELECT * FROM part WHERE state = ? AND (recording, number, format) > (?, ?, ?)
+             ORDER BY recording, number, format LIMIT ?",
         );
-        let query = query.bind(state.word()).bind(after.map(|after| &after.recording));
-        let query = query.bind(after.map(|after| after.number)).bind(after.map(|after| after.format.word()));
+        let (recording, number, format) =
+            after.map_or(("", 0, ""), |after| (after.recording.as_str(), after.number, after.format.word()));
+        let query = query.bind(state.word()).bind(recording).bind(number).bind(format);
         query.bind(limit).fetch_all(&self.read).await?.iter().map(part).collect()
     }
 

@@ -131,7 +131,7 @@ impl Task {
         let silent = about.settings.silent;
         // What somebody may do was settled when they came: they come again.
         for user in self.about.whose_role_is_other_in(&about) {
-            self.outlet.send_away(&self.room, Some(user));
+            self.outlet.send_away(&self.room, Some(&Whom::User(user.to_owned())));
         }
         self.about = Arc::new(About { state, live_ms, ended_ms, ..about });
         self.room.open_likes(&self.about);

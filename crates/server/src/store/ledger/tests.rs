@@ -12,7 +12,11 @@ async fn open() -> (Scratch, Store) {
 }
 
 fn give(cid: &str, paid: bool) -> Ask {
-    Ask::Give(Box::new(Give {
+    Ask::Give(Box::new(gift(cid, paid)))
+}
+
+fn gift(cid: &str, paid: bool) -> Give {
+    Give {
         room: "r".into(),
         user: "u".into(),
         cid: cid.into(),
@@ -24,7 +28,7 @@ fn give(cid: &str, paid: bool) -> Ask {
         claim: None,
         wallet_key: paid.then(|| "k".into()),
         at_ms: NOW_MS,
-    }))
+    }
 }
 
 fn row(told: Told) -> Entry {
@@ -48,13 +52,7 @@ async fn the_same_is_given_once_however_many_ask_at_once() {
     assert_eq!(new, 20);
     let sums = store.ledger.sums(&Which::default()).await.unwrap();
     assert_eq!(sums, Sums { sends: 20, gifts: 40, value: 200 });
-    let other = Ask::Give(Box::new(Give {
-        count: 3,
-        ..match give("c1", false) {
-            Ask::Give(give) => *give,
-            _ => unreachable!(),
-        }
-    }));
+    let other = Ask::Give(Box::new(Give { count: 3, ..gift("c1", false) }));
     assert_eq!(store.ledger.ask(other).await, Ok(Told::Other));
 }
 
@@ -92,10 +90,7 @@ async fn what_was_called_off_while_it_was_for_sale_must_be_claimed_when_it_has_t
     let ledger = &store.ledger;
     ledger.ask(give("c", true)).await.unwrap();
     assert_eq!(ledger.call_off(i64::MAX, NOW_MS).await.unwrap(), 1);
-    let claimed = || match give("c", false) {
-        Ask::Give(give) => Ask::Give(Box::new(Give { claim: Some("r".into()), price: 0, ..*give })),
-        _ => unreachable!(),
-    };
+    let claimed = || Ask::Give(Box::new(Give { claim: Some("r".into()), price: 0, ..gift("c", false) }));
     assert_eq!(ledger.ask(claimed()).await, Ok(Told::NoClaim));
     assert!(store.gifts.claim("r", "u", "rose", NOW_MS).await.unwrap());
     assert_eq!(row(ledger.ask(claimed()).await.unwrap()).state, State::Confirmed);
